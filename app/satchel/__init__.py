@@ -1,0 +1,3 @@
+"""Satchel: share data from a DERIVA catalog by pointing and clicking."""
+
+__version__ = "0.1.0"

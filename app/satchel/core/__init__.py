@@ -1,0 +1,1 @@
+"""The whole product without a screen: asyncio, typed requests and results, no Qt."""

@@ -1,0 +1,1 @@
+"""BagIt bags: create, verify, archive."""

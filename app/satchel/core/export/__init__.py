@@ -1,0 +1,1 @@
+"""Export of a selection as a BDBag."""

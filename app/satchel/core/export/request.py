@@ -1,0 +1,101 @@
+"""What an export is asked for, and what it has to say at the end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from satchel.core.jobs.request import Request, Result
+
+Archive = Literal["zip", "tgz", "none"]
+Vocabularies = Literal["whole", "used"]
+
+
+class Offers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The person's choices over the rule of what is reachable (docs/reach.md).
+
+    Tables are written `schema:table`. What is not mentioned follows the rule's defaults.
+    """
+
+    exclude: tuple[str, ...] = ()
+    """Tables left out; nothing is reached through them either."""
+    follow: tuple[str, ...] = ()
+    """Associations whose partner brings also what belongs to it, beyond the defaults."""
+    stop: tuple[str, ...] = ()
+    """Associations whose partner comes alone although the default is to follow."""
+    vocabularies: Vocabularies = "whole"
+
+
+class ExportRequest(Request, tag="export", frozen=True, kw_only=True):
+    """Export all that is reachable from one record as a BDBag."""
+
+    host: str
+    catalog: str
+    rid: str
+    out: str
+    """The folder in which the bag (or its archive) is made."""
+    snapshot: str | None = None
+    """A snapshot of the catalog; None: the newest when the job starts."""
+    offers: Offers = Offers()
+    archive: Archive = "zip"
+    materialize: bool = False
+    algorithms: tuple[str, ...] = ("md5", "sha256")
+    name: str | None = None
+    """The bag's name; None: made from catalog, table and RID."""
+
+    @property
+    def title(self) -> str:
+        """For example "Export 1-ABCD from host, catalog 1"."""
+        return f"Export {self.rid} from {self.host}, catalog {self.catalog}"
+
+
+class TableResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One table in the bag."""
+
+    table: str
+    rows: int
+    bytes: int
+    assets: int = 0
+    asset_bytes: int = 0
+
+
+class AssetProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """An asset that the bag lacks, and why."""
+
+    table: str
+    rid: str
+    url: str
+    reason: str
+    """`missing`, `checksum`, `length`, `not-allowed`, `no-checksum` or `unusable`."""
+    message: str
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A warning of the run, kept with its result."""
+
+    code: str
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+class ExportResult(Result, tag="export", frozen=True, kw_only=True):
+    """What was made."""
+
+    bag: str | None
+    """The bag's folder; None when only the archive was kept."""
+    archive: str | None
+    snapshot: str
+    valid: bool
+    """Structure and checksums of all that is in the bag were verified."""
+    complete: bool
+    """No row and no asset is missing from the bag (assets by reference count as missing only when they are gone)."""
+    cached: bool
+    rows: int
+    bytes: int
+    tables: tuple[TableResult, ...]
+    hidden: tuple[str, ...] = ()
+    """Tables that the rule leads to and that this user may not read."""
+    problems: tuple[AssetProblem, ...] = ()
+    warnings: tuple[Notice, ...] = ()

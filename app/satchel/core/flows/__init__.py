@@ -1,0 +1,1 @@
+"""The wizards as state machines, without a screen."""

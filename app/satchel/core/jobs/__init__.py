@@ -1,0 +1,1 @@
+"""What a job is: a request that becomes events and one result; cancel, journal, resume."""

@@ -1,0 +1,1 @@
+"""The window. Qt only: no network and no file formats."""

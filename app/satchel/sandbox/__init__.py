@@ -1,0 +1,1 @@
+"""A Deriva server in a folder. Imports nothing of core or gui."""

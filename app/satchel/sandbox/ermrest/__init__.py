@@ -1,0 +1,1 @@
+"""ERMrest over SQLite."""

@@ -1,0 +1,1 @@
+"""Hatrac over plain files."""

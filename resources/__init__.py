@@ -1,0 +1,1 @@
+"""Icons, style and other files that Satchel shows."""
