@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: venv
-	$(BIN)/python -m satchel.demo
+	bash tests/demo $(BIN)
 
 test: venv
 	bash tests/run $(BIN)
