@@ -34,7 +34,9 @@ def run(argv: Sequence[str], *, env: dict[str, str], log: Path) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         process.stdout.close()
     if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}:\n{output[-2000:]}{log.read_text()[-3000:]}")
+        raise RuntimeError(
+            f"{' '.join(argv)} ended with {process.returncode}:\n{output[-2000:]}{log.read_text()[-3000:]}"
+        )
     return Run(seconds, usage.ru_maxrss / 1024, output)
 
 

@@ -1,6 +1,6 @@
 """The peer of an export: deriva-py's downloader with one CSV query a table, then `bdbag` fetching the assets.
 
-Run as a program of its own: `python -m tests.bench.peer_export SANDBOX.json OUT`. Prints one JSON line with what it took.
+Run as a program of its own: `python -m tests.bench.peer_export SANDBOX.json OUT`. Prints one JSON line with its times.
 The queries are the ones that a lab would write by hand for "everything below this study"; the bench catalog has nothing
 else in it, so whole tables are the same rows.
 """
@@ -32,8 +32,10 @@ def spec(ready: dict[str, Any], tables: list[tuple[str, str]], asset_table: tupl
         {
             "processor": "fetch",
             "processor_params": {
-                "query_path": "/attribute/{}:{}/!(URL::null::)/url:=URL,length:=Length,filename:=Filename,md5:=MD5,rid:=RID"
-                "@sort(rid)?limit=none".format(*asset_table),
+                "query_path": "/attribute/{}:{}/!(URL::null::)/"
+                "url:=URL,length:=Length,filename:=Filename,md5:=MD5,rid:=RID@sort(rid)?limit=none".format(
+                    *asset_table
+                ),
                 "output_path": f"assets/{asset_table[1]}/{{rid}}",
             },
         }

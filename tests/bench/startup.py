@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.figures import python, run, spread, verdict
+from tests.bench.figures import python, run, spread, verdict
 
 
 def main(runs: int) -> None:
