@@ -1,0 +1,1 @@
+"""The activity page: what runs, waits or ended, and how far it is."""
