@@ -13,7 +13,7 @@ from typing import Any
 
 from satchel.core.deriva import snapshots
 from satchel.core.deriva.model import Model, Table
-from satchel.core.deriva.model_reader import read_model
+from satchel.core.deriva.model_reader import display_name, read_model
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.paths import escape
 from satchel.core.deriva.session import Session, Stream
@@ -40,11 +40,11 @@ class CatalogInfo:
     @property
     def title(self) -> str:
         """A name for people: what the catalog displays, else "catalog N"."""
-        display = self.annotations.get("tag:isrd.isi.edu,2015:display")
         chaise = self.annotations.get("tag:isrd.isi.edu,2019:chaise-config")
-        for source, key in ((display, "name"), (chaise, "navbarBrandText"), (chaise, "headTitle")):
-            if isinstance(source, Mapping) and isinstance(source.get(key), str) and source[key].strip():
-                return str(source[key]).strip()
+        given = [chaise.get(key) for key in ("navbarBrandText", "headTitle")] if isinstance(chaise, Mapping) else []
+        for name in (display_name(self.annotations), *given):
+            if isinstance(name, str) and name.strip():
+                return name.strip()
         return f"catalog {self.id}"
 
 

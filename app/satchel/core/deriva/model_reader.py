@@ -15,7 +15,7 @@ from satchel.core.deriva.model import ASSET_TAG, SYSTEM_COLUMNS, AssetColumns, C
 from satchel.core.deriva.names import TableName
 from satchel.core.errors import Kind, SatchelError
 
-DISPLAY_TAG = "tag:misd.isi.edu,2015:display"
+DISPLAY_TAGS = ("tag:misd.isi.edu,2015:display", "tag:isrd.isi.edu,2015:display")
 _VOCABULARY = {"ID", "URI", "Name", "Description", "Synonyms"}
 _ASSET_DEFAULTS = {"filename": "Filename", "length": "Length", "md5": "MD5", "sha256": "SHA256"}
 _ASSET_KEYS = {"filename": "filename_column", "length": "byte_count_column", "md5": "md5", "sha256": "sha256"}
@@ -87,7 +87,7 @@ def _table(name: TableName, document: Mapping[str, Any]) -> Table:
         asset=asset,
         is_vocabulary={column.name for column in columns} >= _VOCABULARY,
         is_association=_association(keys, foreign_keys) is not None,
-        display_name=_display_name(annotations) or name.table,
+        display_name=display_name(annotations) or name.table,
     )
 
 
@@ -152,7 +152,11 @@ def _association(
     return None
 
 
-def _display_name(annotations: Mapping[str, Any]) -> str:
-    display = annotations.get(DISPLAY_TAG)
-    name = display.get("name") if isinstance(display, Mapping) else None
-    return name.strip() if isinstance(name, str) else ""
+def display_name(annotations: Mapping[str, Any]) -> str:
+    """The name that annotations give for people; empty when they give none."""
+    for tag in DISPLAY_TAGS:
+        display = annotations.get(tag)
+        name = display.get("name") if isinstance(display, Mapping) else None
+        if isinstance(name, str) and name.strip():
+            return name.strip()
+    return ""
