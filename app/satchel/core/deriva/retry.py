@@ -44,6 +44,9 @@ class Policy:
 
 
 PATIENT = Policy()
+"""For jobs."""
+BRISK = Policy(tries=6, longest_pause=2.0)
+"""For somebody who waits in front of a window."""
 
 
 class Passing(SatchelError):  # noqa: N818 - a kind of failure, named for what matters
