@@ -1,0 +1,86 @@
+"""Which kinds of job there are, and where their code is. Imported only when a job of the kind is met."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+
+import msgspec
+
+from satchel.core.errors import Kind, SatchelError
+from satchel.core.jobs.context import Context
+from satchel.core.jobs.request import Request, Result
+
+Runner = Callable[[Any, Context], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """Where a kind's request, result and runner are, as `module:name`."""
+
+    request: str
+    result: str
+    runner: str
+
+
+KINDS: dict[str, JobKind] = {
+    "export": JobKind(
+        "satchel.core.export.request:ExportRequest",
+        "satchel.core.export.request:ExportResult",
+        "satchel.core.export.runner:run",
+    ),
+    "validate": JobKind(
+        "satchel.core.bags.validate:ValidateRequest",
+        "satchel.core.bags.validate:ValidateResult",
+        "satchel.core.bags.validate:run",
+    ),
+}
+
+
+def _load(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _kind(name: str) -> JobKind:
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise SatchelError(
+            Kind.USAGE, f"This version of Satchel does not know jobs of the kind {name!r}.", "A newer version may."
+        ) from None
+
+
+def kind_of(request: Request) -> str:
+    """The name of a request's kind."""
+    return str(type(request).__struct_config__.tag)
+
+
+def encode(value: Request | Result) -> bytes:
+    """A request or result as JSON."""
+    return msgspec.json.encode(value)
+
+
+def decode_request(data: bytes) -> Request:
+    """Read a request back. Raises SatchelError when it is damaged or of an unknown kind."""
+    return cast(Request, _decode(data, "request"))
+
+
+def decode_result(data: bytes) -> Result:
+    """Read a result back. Raises SatchelError when it is damaged or of an unknown kind."""
+    return cast(Result, _decode(data, "result"))
+
+
+def _decode(data: bytes, field: str) -> Any:
+    try:
+        name = msgspec.json.decode(data)[field]
+        return msgspec.json.decode(data, type=_load(getattr(_kind(name), field)))
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise SatchelError(Kind.INVALID, f"A kept {field} cannot be read: {error}.") from error
+
+
+def runner_of(request: Request) -> Runner:
+    """The function that runs a request."""
+    return cast(Runner, _load(_kind(kind_of(request)).runner))
