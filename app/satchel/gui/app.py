@@ -1,0 +1,59 @@
+"""The application: `main` shows the window first and brings everything else afterwards.
+
+Nothing but Qt Widgets may be imported here and in what the home page needs: the first paint waits for it. asyncio,
+qasync, the engine, aiohttp and the keyring follow when the window is on the screen (`loop`, `engine_bridge`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEventLoop
+from PySide6.QtWidgets import QApplication
+
+from satchel import __version__
+from satchel.gui import settings as settings_module
+from satchel.gui.icons import app_icon, follow_theme
+from satchel.gui.theme import theme
+from satchel.gui.window import MainWindow
+
+FIRST_PAINT = 2000
+"""Milliseconds to wait for the first paint before going on without (a window that starts minimised never paints)."""
+
+
+def make_application(argv: Sequence[str], preference: str) -> QApplication:
+    """The QApplication, named and dressed; the one that exists when there is one."""
+    QCoreApplication.setOrganizationName("satchel")
+    QCoreApplication.setApplicationName("satchel")
+    QCoreApplication.setApplicationVersion(__version__)
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication([sys.argv[0], *argv])
+    app.setApplicationDisplayName("Satchel")
+    app.setDesktopFileName("satchel")
+    app.setQuitOnLastWindowClosed(False)
+    theme().start(app, preference)
+    follow_theme()
+    app.setWindowIcon(app_icon())
+    return app
+
+
+def main(argv: Sequence[str]) -> int:
+    """Open the window and run until it is closed.
+
+    Args:
+        argv: what follows `satchel` on the command line: `--sandbox` opens the demo catalog of the embedded server.
+
+    Returns:
+        The exit status.
+    """
+    settings = settings_module.load()
+    app = make_application([], settings.theme)
+    window = MainWindow(settings, sandbox="--sandbox" in argv)
+    window.show()
+    deadline = QDeadlineTimer(FIRST_PAINT)
+    while not window.painted and not deadline.hasExpired():
+        app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20)
+    from satchel.gui.loop import run
+
+    return run(app, window)

@@ -1,0 +1,1 @@
+"""The page on which bags are checked."""

@@ -1,0 +1,257 @@
+"""Between the window and the engine, which runs in a thread of its own.
+
+The window asks with `await bridge.call(function, *arguments)`; what jobs do is looked at by one timer, 30 times a
+second, and only while a job runs. The engine and all that it imports are loaded after the first paint, in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QByteArray,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
+
+    from satchel.core.jobs.request import Request
+    from satchel.gui.settings import Settings
+
+_log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+TICK = 33
+"""Milliseconds between looks at running jobs."""
+Index = QModelIndex | QPersistentModelIndex
+
+
+class JobView(Protocol):
+    """What the window reads of a job (satchel.core.jobs.engine)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+
+
+class EngineLike(Protocol):
+    """What the window uses of `satchel.core.jobs.engine.Engine`."""
+
+    def views(self) -> Sequence[Any]: ...
+    def submit(self, request: Request) -> str: ...
+    def cancel(self, job_id: str) -> object: ...
+    def resume(self, job_id: str) -> object: ...
+    def discard(self, job_id: str) -> object: ...
+    def call(self, function: Callable[..., Awaitable[T]], /, *args: Any) -> Future[T]: ...
+    def close(self) -> object: ...
+
+
+ACTIVE = frozenset({"queued", "running", "cancelling", "asking"})
+"""States in which a job moves by itself."""
+RESUMABLE = frozenset({"interrupted", "paused"})
+
+
+def state_of(view: JobView) -> str:
+    """A job's state as a word, whether the engine has an enum or a string."""
+    return str(getattr(view.state, "value", view.state))
+
+
+class JobsModel(QAbstractListModel):
+    """The engine's jobs, the newest first; a tick that changes nothing tells nobody."""
+
+    ViewRole = int(Qt.ItemDataRole.UserRole) + 1
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._views: list[Any] = []
+
+    def views(self) -> list[Any]:
+        """What is shown."""
+        return list(self._views)
+
+    def view(self, job_id: str) -> Any | None:
+        """The job of that id."""
+        return next((view for view in self._views if view.id == job_id), None)
+
+    def put(self, views: Sequence[Any]) -> bool:
+        """Take the engine's newest views. Returns whether anything differs from before."""
+        new = list(views)
+        if [view.id for view in new] != [view.id for view in self._views]:
+            self.beginResetModel()
+            self._views = new
+            self.endResetModel()
+            return True
+        changed = [place for place, (old, now) in enumerate(zip(self._views, new, strict=True)) if old != now]
+        self._views = new
+        if changed:
+            self.dataChanged.emit(self.index(changed[0]), self.index(changed[-1]))
+        return bool(changed)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._views)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._views):
+            return None
+        view = self._views[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return view.title
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{view.title}, {state_of(view)}"
+        if role == self.ViewRole:
+            return view
+        return None
+
+    def roleNames(self) -> dict[int, QByteArray]:
+        return {**super().roleNames(), self.ViewRole: QByteArray(b"view")}
+
+
+class EngineBridge(QObject):
+    """The window's side of the engine."""
+
+    started = Signal()
+    """The engine is there; jobs of earlier runs are in `jobs`."""
+    changed = Signal()
+    """Some job changed; at most 30 times a second."""
+    ended = Signal(object)
+    """A job's view, once, when it has come to its end."""
+
+    def __init__(self, settings: Settings, make: Callable[[Settings], EngineLike] | None = None) -> None:
+        super().__init__()
+        self._settings = settings
+        self._make = make or _make_engine
+        self._engine: EngineLike | None = None
+        self._starting: asyncio.Future[EngineLike] | None = None
+        self.jobs = JobsModel(self)
+        self._moving: set[str] = set()
+        self._timer = QTimer(self)
+        self._timer.setInterval(TICK)
+        self._timer.timeout.connect(self.look)
+
+    @property
+    def engine(self) -> EngineLike | None:
+        """The engine; None until it has started."""
+        return self._engine
+
+    async def engine_ready(self) -> EngineLike:
+        """The engine, started first when need be. Raises what starting it raised."""
+        import asyncio
+
+        if self._engine is not None:
+            return self._engine
+        if self._starting is None:
+            loop = asyncio.get_running_loop()
+            self._starting = loop.run_in_executor(None, self._make, self._settings)
+        try:
+            engine = await asyncio.shield(self._starting)
+        except Exception:
+            self._starting = None
+            raise
+        if self._engine is None:
+            self._engine = engine
+            self.look()
+            self.started.emit()
+        return engine
+
+    async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any) -> T:
+        """Run a coroutine function of the core in the engine's loop and wait for what it returns or raises.
+
+        Cancelling the waiting cancels the call.
+        """
+        import asyncio
+
+        engine = await self.engine_ready()
+        return await asyncio.wrap_future(engine.call(function, *args))
+
+    async def submit(self, request: Request) -> str:
+        """Start a job. Returns its id."""
+        job_id = (await self.engine_ready()).submit(request)
+        self.watch()
+        return job_id
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job; it can be resumed or discarded later."""
+        if self._engine is not None:
+            self._engine.cancel(job_id)
+            self.watch()
+
+    def resume(self, job_id: str) -> None:
+        """Go on with a job that was interrupted or cancelled."""
+        if self._engine is not None:
+            self._engine.resume(job_id)
+            self.watch()
+
+    def discard(self, job_id: str) -> None:
+        """Forget a job and what it had gathered."""
+        if self._engine is not None:
+            self._engine.discard(job_id)
+            self.watch()
+
+    def watch(self) -> None:
+        """Look now, and go on looking while a job runs."""
+        self.look()
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def active(self) -> list[Any]:
+        """Jobs that run or wait to run."""
+        return [view for view in self.jobs.views() if state_of(view) in ACTIVE]
+
+    def resumable(self) -> list[Any]:
+        """Jobs that were interrupted: by a crash, or because Satchel was closed."""
+        return [view for view in self.jobs.views() if state_of(view) in RESUMABLE]
+
+    def look(self) -> None:
+        """Take the engine's views once."""
+        if self._engine is None:
+            return
+        differs = self.jobs.put(self._engine.views())
+        active = self.active()
+        moving = {view.id for view in active}
+        ended = self._moving - moving
+        self._moving = moving
+        if moving and not self._timer.isActive():
+            self._timer.start()
+        elif not moving:
+            self._timer.stop()
+        if differs:
+            self.changed.emit()
+        for job_id in ended:
+            view = self.jobs.view(job_id)
+            if view is not None:
+                self.ended.emit(view)
+
+    async def stop(self) -> None:
+        """Stop the engine; running jobs write their checkpoints and are offered at the next start."""
+        import asyncio
+
+        self._timer.stop()
+        if self._engine is None and self._starting is not None:
+            try:
+                self._engine = await asyncio.shield(self._starting)
+            except Exception:
+                _log.exception("the engine had not started")
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            await asyncio.get_running_loop().run_in_executor(None, engine.close)
+
+
+def _make_engine(settings: Settings) -> EngineLike:
+    """In a thread: import the engine and start it."""
+    from importlib import import_module
+
+    made: EngineLike = import_module("satchel.core.jobs.engine").Engine()
+    return made

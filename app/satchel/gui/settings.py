@@ -1,0 +1,170 @@
+"""What the window remembers: look, folders, hosts, recent catalogs, sizes. Never a secret, only paths to files.
+
+One small JSON file in the settings folder, written to a temporary name and renamed. It is read before the first paint,
+so it is plain `json` and dataclasses. A file that cannot be read is put aside, not overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from satchel.core.jobs.request import Access
+
+VERSION = 1
+RECENT = 8
+
+
+@dataclass
+class Host:
+    """A server that the person has named, and how it is reached when not with the platform's trust and keyring."""
+
+    host: str
+    ca: str = ""
+    """A PEM file with an extra certificate authority."""
+    credential: str = ""
+    """A credential file in deriva-py's format."""
+
+
+@dataclass
+class RecentCatalog:
+    """A catalog that was opened."""
+
+    host: str
+    catalog: str
+    title: str = ""
+    opened: float = 0.0
+    """Seconds since 1970."""
+
+
+_Entry = TypeVar("_Entry", Host, RecentCatalog)
+
+
+@dataclass
+class Settings:
+    """Everything remembered; change fields and call `save`."""
+
+    theme: str = "system"
+    parallel_jobs: int = 2
+    export_folder: str = ""
+    hosts: list[Host] = field(default_factory=list)
+    recent: list[RecentCatalog] = field(default_factory=list)
+    sizes: dict[str, list[int]] = field(default_factory=dict)
+    """Sizes of windows and places of dividers, never positions on the screen."""
+    version: int = VERSION
+    path: Path | None = None
+    """Where it is kept; None: nowhere."""
+    trouble: str = ""
+    """Why the file could not be read, for the window to say."""
+
+    def host(self, name: str) -> Host | None:
+        """What is known of a host."""
+        return next((known for known in self.hosts if known.host == name), None)
+
+    def remember_host(self, name: str, ca: str | None = None, credential: str | None = None) -> Host:
+        """Note a host; None leaves a path as it is."""
+        known = self.host(name)
+        if known is None:
+            known = Host(name)
+            self.hosts.append(known)
+        if ca is not None:
+            known.ca = ca
+        if credential is not None:
+            known.credential = credential
+        return known
+
+    def forget_host(self, name: str) -> None:
+        """Drop a host and its recent catalogs."""
+        self.hosts = [known for known in self.hosts if known.host != name]
+        self.recent = [known for known in self.recent if known.host != name]
+
+    def remember_catalog(self, host: str, catalog: str, title: str, when: float) -> None:
+        """Put a catalog at the head of the recent ones."""
+        rest = [r for r in self.recent if (r.host, r.catalog) != (host, catalog)]
+        self.recent = [RecentCatalog(host, catalog, title, when), *rest][:RECENT]
+
+    def access(self, host: str) -> Access:
+        """How requests to a host are to be made."""
+        from satchel.core.jobs.request import Access
+
+        known = self.host(host)
+        if known is None:
+            return Access()
+        return Access(ca=(known.ca,) if known.ca else (), credential=known.credential or None)
+
+    def save(self) -> str:
+        """Write the file. Returns a sentence when that failed (the window goes on without), else nothing."""
+        if self.path is None:
+            return ""
+        told = asdict(self)
+        del told["path"], told["trouble"]
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(told, file, indent=2, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError as error:
+            return f"The settings could not be saved in {self.path}: {error.strerror or error}."
+        return ""
+
+
+def settings_file() -> Path:
+    """Where settings are kept: in SATCHEL_HOME when that is set, else in the platform's folder."""
+    home = os.environ.get("SATCHEL_HOME")
+    if home:
+        return Path(home) / "window.json"
+    from platformdirs import user_config_path
+
+    return user_config_path("satchel", appauthor=False) / "window.json"
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings; defaults where there are none. A broken file is put aside (*.broken) and `trouble` says so."""
+    path = path or settings_file()
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return _read(told, path)
+    except FileNotFoundError:
+        return Settings(path=path)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        trouble = f"The settings in {path} could not be read ({error}); Satchel begins with new ones."
+        try:
+            path.replace(path.with_name(path.name + ".broken"))
+            trouble += f" The old file is kept as {path.name}.broken."
+        except OSError:
+            # It stays where it is and is not to be overwritten.
+            return Settings(trouble=trouble + " They are not kept until that is put right.")
+        return Settings(path=path, trouble=trouble)
+
+
+def _read(told: Any, path: Path) -> Settings:
+    if not isinstance(told, dict):
+        raise TypeError("it does not hold settings")
+    made = Settings(path=path)
+    plain = {"theme": str, "parallel_jobs": int, "export_folder": str}
+    for name, kind in plain.items():
+        if isinstance(told.get(name), kind):
+            setattr(made, name, told[name])
+    made.parallel_jobs = min(max(made.parallel_jobs, 1), 8)
+    if made.theme not in ("system", "light", "dark"):
+        made.theme = "system"
+    made.hosts = [_known(Host, entry) for entry in told.get("hosts", [])]
+    made.recent = [_known(RecentCatalog, entry) for entry in told.get("recent", [])][:RECENT]
+    made.sizes = {
+        str(name): [int(n) for n in numbers]
+        for name, numbers in told.get("sizes", {}).items()
+        if isinstance(numbers, list)
+    }
+    return made
+
+
+def _known(kind: type[_Entry], entry: dict[str, Any]) -> _Entry:
+    names = {f.name for f in fields(kind)}
+    return kind(**{name: value for name, value in entry.items() if name in names})

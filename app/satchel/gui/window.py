@@ -1,0 +1,367 @@
+"""The main window: sidebar, pages, menus, notices; and what pages ask of each other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from satchel.core.errors import SatchelError
+from satchel.gui.engine_bridge import EngineBridge
+from satchel.gui.home.page import HomePage
+from satchel.gui.menus import Menus
+from satchel.gui.settings import Host, Settings
+from satchel.gui.sidebar import PAGES, Sidebar
+from satchel.gui.tasks import spawn, tasks
+from satchel.gui.theme import theme
+from satchel.gui.widgets.boxes import row
+from satchel.gui.widgets.notices import Toasts
+
+if TYPE_CHECKING:
+    from satchel.core.jobs.request import Access
+    from satchel.gui.bags.page import BagsPage
+    from satchel.gui.catalog.page import CatalogPage
+    from satchel.gui.sandbox_process import SandboxPlace, SandboxProcess
+
+SIZE = (1180, 760)
+
+
+class MainWindow(QMainWindow):
+    """The one window.
+
+    Args:
+        settings: what is remembered.
+        sandbox: start the embedded server and open its demo catalog.
+        bridge: the engine's side; made from the settings when None.
+    """
+
+    ended = Signal()
+    """The person wants out and nothing keeps the window open any more."""
+
+    def __init__(self, settings: Settings, *, sandbox: bool = False, bridge: EngineBridge | None = None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.painted = False
+        self.bridge = bridge or EngineBridge(settings)
+        self._want_sandbox = sandbox
+        self._sandbox: SandboxProcess | None = None
+        self._own_hosts: dict[str, Host] = {}
+        self._leaving = False
+        self._trail: list[str] = []
+        self.setWindowTitle("Satchel")
+        self.setMinimumSize(QSize(820, 560))
+        self.resize(*_size(settings.sizes.get("window"), SIZE))
+        self.setAcceptDrops(True)
+
+        self.sidebar = Sidebar()
+        self.sidebar.chosen.connect(self.show_page)
+        self.stack = QStackedWidget()
+        self.home = HomePage(self)
+        self.stack.addWidget(self.home)
+        self._pages: dict[str, QWidget] = {"home": self.home}
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.addWidget(self.stack)
+        whole = row(self.sidebar, right, spacing=0)
+        whole.setStretch(1, 1)
+        middle = QWidget()
+        middle.setLayout(whole)
+        self.setCentralWidget(middle)
+        self.menus = Menus(self)
+        self.toasts = Toasts(middle)
+        self.sidebar.set_current("home")
+        self.bridge.changed.connect(self._jobs_changed)
+        self.bridge.ended.connect(self._job_ended)
+        tasks.show_failure = self.fail
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self.painted = True
+
+    def begin(self) -> None:
+        """The loop runs: bring the engine and, where wanted, the sandbox."""
+        if self.settings.trouble:
+            self.toasts.say(self.settings.trouble, "warning")
+        spawn(self._start_engine(), "start the engine")
+        if self._want_sandbox:
+            self._start_sandbox()
+
+    async def _start_engine(self) -> None:
+        await self.bridge.engine_ready()
+
+    def _start_sandbox(self) -> None:
+        from satchel.gui.sandbox_process import SandboxProcess
+
+        self._sandbox = SandboxProcess(parent=self)
+        self._sandbox.ready.connect(self._sandbox_ready)
+        self._sandbox.failed.connect(self.fail)
+        self.home.wait_for("Starting the sandbox, a Deriva server on this machine")
+        self._sandbox.start()
+
+    def _sandbox_ready(self, place: SandboxPlace) -> None:
+        self.home.wait_for("")
+        self._own_hosts[place.host] = Host(place.host, place.ca, place.credential)
+        self.home.refresh()
+        if self.current_page == "home":
+            self.open_catalog(place.host, place.catalog)
+
+    def quit(self) -> None:
+        """Leave, after asking when jobs run."""
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.ignore()
+        if self._leaving:
+            return
+        running = self.bridge.active()
+        if running:
+            from satchel.gui.dialogs import ask_to_leave
+
+            ask_to_leave(self, running, self._leave)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._leaving = True
+        if not (self.isMaximized() or self.isFullScreen()):
+            self.settings.sizes["window"] = [self.width(), self.height()]
+        for page in self._pages.values():
+            if callable(keep := getattr(page, "keep_sizes", None)):
+                keep()
+        self.save_settings()
+        self.hide()
+        self.ended.emit()
+
+    def end(self) -> None:
+        """The very end: stop the sandbox."""
+        if self._sandbox is not None:
+            self._sandbox.stop()
+
+    # -- pages ----------------------------------------------------------------------------------------------------
+
+    @property
+    def current_page(self) -> str:
+        """The name of the page in front."""
+        shown = self.stack.currentWidget()
+        return next(name for name, page in self._pages.items() if page is shown)
+
+    def page(self, name: str) -> QWidget:
+        """A page, made when it is first wanted. Raises KeyError for an unknown name."""
+        if name not in self._pages:
+            page = self._make_page(name)
+            self._pages[name] = page
+            self.stack.addWidget(page)
+        return self._pages[name]
+
+    def _make_page(self, name: str) -> QWidget:
+        if name == "catalog":
+            from satchel.gui.catalog.page import CatalogPage
+
+            return CatalogPage(self)
+        if name == "bags":
+            from satchel.gui.bags.page import BagsPage
+
+            return BagsPage(self)
+        if name == "activity":
+            from satchel.gui.activity.page import ActivityPage
+
+            return ActivityPage(self)
+        if name == "settings":
+            from satchel.gui.preferences.page import PreferencesPage
+
+            return PreferencesPage(self)
+        raise KeyError(name)
+
+    def show_page(self, name: str, *, remember: bool = True) -> QWidget:
+        """Bring a page to the front."""
+        before = self.current_page
+        page = self.page(name)
+        if before != name:
+            if remember:
+                self._trail.append(before)
+            self.stack.setCurrentWidget(page)
+        self.sidebar.set_current(name)
+        title = next(title for page_name, title, _ in PAGES if page_name == name)
+        self.setWindowTitle("Satchel" if name == "home" else f"{title} – Satchel")
+        if before != name and callable(entered := getattr(page, "entered", None)):
+            entered()
+        return page
+
+    def back(self) -> None:
+        """Return to the page that was in front before."""
+        if self._trail:
+            self.show_page(self._trail.pop(), remember=False)
+
+    def _catalog_page(self) -> CatalogPage:
+        return cast("CatalogPage", self.show_page("catalog"))
+
+    def _bags_page(self) -> BagsPage:
+        return cast("BagsPage", self.show_page("bags"))
+
+    # -- what can be done ------------------------------------------------------------------------------------------
+
+    def choose_catalog(self) -> None:
+        """Go where a catalog is named."""
+        self._catalog_page().choose()
+
+    def open_catalog(self, host: str, catalog: str) -> None:
+        """Open a catalog."""
+        self._catalog_page().open(host, catalog)
+
+    def export_chosen(self) -> None:
+        """Export the record that is chosen on the catalog page, or begin at the wizard's first page."""
+        page = self._pages.get("catalog")
+        host = catalog = rid = ""
+        if page is not None:
+            chosen: tuple[str, str, str] = page.chosen_record()  # type: ignore[attr-defined]
+            host, catalog, rid = chosen
+            if self.current_page != "catalog":
+                rid = ""
+        self.start_export(host, catalog, rid)
+
+    def start_export(self, host: str = "", catalog: str = "", rid: str = "") -> None:
+        """Open the export wizard, filled in as far as is known."""
+        from importlib import import_module
+
+        import_module("satchel.gui.wizards.export").open_export(self, host, catalog, rid)
+
+    def choose_bag(self) -> None:
+        """Ask for a bag's archive and check it."""
+        self._choose("Choose a bag's archive", QFileDialog.FileMode.ExistingFile)
+
+    def choose_bag_folder(self) -> None:
+        """Ask for a bag's folder and check it."""
+        self._choose("Choose a bag's folder", QFileDialog.FileMode.Directory)
+
+    def _choose(self, title: str, mode: QFileDialog.FileMode) -> None:
+        dialog = QFileDialog(self, title, self.settings.export_folder)
+        dialog.setFileMode(mode)
+        if mode == QFileDialog.FileMode.ExistingFile:
+            dialog.setNameFilters(["Archives of bags (*.zip *.tgz *.tar.gz *.tar *.tar.bz2)", "All files (*)"])
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.check_bag(Path(path)))
+        dialog.open()
+
+    def check_bag(self, path: Path) -> None:
+        """Check a bag, folder or archive, and show what was found."""
+        self._bags_page().check(path)
+
+    def focus_filter(self) -> None:
+        """Put the focus into the page's filter field."""
+        if callable(find := getattr(self.stack.currentWidget(), "focus_filter", None)):
+            find()
+
+    def find_rid(self) -> None:
+        """Put the focus into the catalog page's field for a RID."""
+        self._catalog_page().focus_rid()
+
+    def reload(self) -> None:
+        """Read again what the page in front shows."""
+        if callable(reload := getattr(self.stack.currentWidget(), "reload", None)):
+            reload()
+
+    def use_theme(self, name: str) -> None:
+        """Follow the system, or be light or dark."""
+        self.settings.theme = name
+        theme().use(name)
+        self.menus.set_theme(name)
+        if callable(told := getattr(self._pages.get("settings"), "theme_changed", None)):
+            told()
+        self.save_settings()
+
+    def show_shortcuts(self) -> None:
+        """The list of shortcuts."""
+        from satchel.gui.dialogs import show_shortcuts
+
+        show_shortcuts(self, self.menus.shortcuts())
+
+    def show_about(self) -> None:
+        """What this is, and whose."""
+        from satchel.gui.dialogs import show_about
+
+        show_about(self)
+
+    # -- servers ---------------------------------------------------------------------------------------------------
+
+    def access(self, host: str) -> Access:
+        """How requests to a host are to be made: its certificate authority and credential file, if any."""
+        own = self._own_hosts.get(host)
+        if own is not None:
+            return Settings(hosts=[own]).access(host)
+        return self.settings.access(host)
+
+    def known_hosts(self) -> list[str]:
+        """Hosts to offer, the sandbox first."""
+        return list(dict.fromkeys([*self._own_hosts, *(known.host for known in self.settings.hosts)]))
+
+    @property
+    def sandbox_place(self) -> SandboxPlace | None:
+        """Where this window's own sandbox is, when it has one that is ready."""
+        return self._sandbox.place if self._sandbox is not None else None
+
+    def catalog_opened(self, host: str, catalog: str, title: str) -> None:
+        """A catalog was opened: remember it, unless it is the sandbox's."""
+        if host in self._own_hosts:
+            return
+        self.settings.remember_host(host)
+        self.settings.remember_catalog(host, catalog, title, time.time())
+        self.save_settings()
+        self.home.refresh()
+
+    # -- news ------------------------------------------------------------------------------------------------------
+
+    def save_settings(self) -> None:
+        """Keep the settings; says so when that fails."""
+        if trouble := self.settings.save():
+            self.toasts.say(trouble, "warning", "Satchel goes on, but will not remember it.")
+
+    def fail(self, fault: BaseException) -> None:
+        """Show a failure that no page shows in its own place."""
+        from satchel.gui.widgets.states import as_error
+
+        if not isinstance(fault, SatchelError):
+            import logging
+
+            logging.getLogger(__name__).error("in the window", exc_info=fault)
+        self.home.wait_for("")
+        self.toasts.fail(as_error(fault))
+
+    def _jobs_changed(self) -> None:
+        self.sidebar.show_jobs(self.bridge.active())
+        QTimer.singleShot(0, self.home, self.home.jobs_changed)
+
+    def _job_ended(self, view: Any) -> None:
+        if self.current_page == "activity":
+            return
+        from satchel.gui.jobs_words import end_words
+
+        text, tone = end_words(view)
+        self.toasts.say(text, tone, action="Show", do=lambda: self.show_page("activity"))
+
+    # -- drops -----------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        from satchel.gui.widgets.drop_zone import dropped_paths
+
+        if dropped_paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        from satchel.gui.widgets.drop_zone import dropped_paths
+
+        paths = dropped_paths(event)
+        if paths:
+            event.acceptProposedAction()
+            self.check_bag(paths[0])
+
+
+def _size(kept: list[int] | None, default: tuple[int, int]) -> tuple[int, int]:
+    if kept is None or len(kept) != 2:
+        return default
+    return max(kept[0], 820), max(kept[1], 560)
