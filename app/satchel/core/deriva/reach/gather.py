@@ -1,0 +1,277 @@
+"""Read what the rule needs to know: of each table that it can lead to, RIDs and references, once, page by page.
+
+Several tables are read at once (where a page of one table ends is known only when it is here), each while its page
+before is being written. Everything comes from one snapshot, and the server's own counts must agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from satchel.core.deriva import paths
+from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.deriva.model import Model
+from satchel.core.deriva.names import TableName
+from satchel.core.deriva.reach.choices import Choices
+from satchel.core.deriva.reach.plan import Plan, PlannedTable, hides, plan, readable
+from satchel.core.deriva.reach.store import Store
+from satchel.core.errors import Kind, SatchelError
+from satchel.core.jobs.context import Context, Stage
+
+PAGE = 10_000
+TABLES_AT_ONCE = 6
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What was read, enough to work the rule out without the network. Close it at the end; the file stays."""
+
+    catalog: str
+    host: str
+    snapshot: str
+    rid: str
+    model: Model
+    plan: Plan
+    totals: Mapping[TableName, int]
+    """Rows that this user sees in each table, by the server's count."""
+    denied: frozenset[TableName]
+    """Tables that the server refused to read although its schema did not say so."""
+    everything: bool
+    """Whether what other choices might need was read, too."""
+    store: Store
+
+    @property
+    def root(self) -> TableName:
+        """The table of the root record."""
+        return self.plan.root
+
+    def close(self) -> None:
+        """Close the file."""
+        self.store.close()
+
+
+async def gather(
+    catalog: Catalog,
+    rid: str,
+    choices: Choices,
+    file: Path,
+    *,
+    context: Context | None = None,
+    everything: bool = False,
+    page: int = PAGE,
+) -> Gathered:
+    """Read what the rule needs to know for a root record.
+
+    What an earlier call, cut short, has put into the file is not read again.
+
+    Args:
+        catalog: pinned to a snapshot.
+        rid: of the root record.
+        choices: the person's.
+        file: where to keep it; a few dozen bytes for each row.
+        context: for progress; a stage "reach" counts rows.
+        everything: also what other choices might need, so that `solve` can tell what they would cost.
+        page: rows for one request.
+
+    Raises:
+        SatchelError: there is no such record, the choices do not fit, or the server fails.
+    """
+    if catalog.snapshot is None:
+        raise ValueError("only a catalog pinned to a snapshot stands still")
+    root = await catalog.entity_rid(rid)
+    model = await catalog.model()
+    if not readable(model.tables.get(root)):
+        raise SatchelError(
+            Kind.NOT_ALLOWED, f"You may not read {root}, which holds {rid}.", "Ask the owner of the data for access."
+        )
+    wanted = plan(model, root, choices, everything=everything)
+    store = await asyncio.to_thread(Store, file, (catalog.host, catalog.id, catalog.snapshot), wanted)
+    try:
+        totals = await _read_all(catalog, wanted, store, context, page)
+        await asyncio.to_thread(store.build, model)
+        denied = frozenset(store.denied())
+    except BaseException:
+        store.close()
+        raise
+    gathered = Gathered(
+        catalog.id, catalog.host, catalog.snapshot, rid, model, wanted, totals, denied, everything, store
+    )
+    if store.row_number(root, rid) is None:
+        store.close()
+        raise SatchelError(
+            Kind.NOT_ALLOWED,
+            f"You may not see {rid} in {root}.",
+            "The record is there, but not for you. Ask the owner of the data for access, or sign in.",
+        )
+    return gathered
+
+
+async def _read_all(
+    catalog: Catalog, wanted: Plan, store: Store, context: Context | None, page: int
+) -> dict[TableName, int]:
+    totals: dict[TableName, int] = {}
+    manager: AbstractContextManager[Stage | None] = (
+        context.stage("reach", "Finding out what belongs to the record", unit="rows") if context else nullcontext()
+    )
+    with manager as stage:
+        await _each(wanted.tables, lambda planned: _count(catalog, planned, store, totals))
+        if stage is not None:
+            stage.total = sum(totals.values())
+        # Large tables first: their pages come one after the other, and the others fill the time between.
+        order = sorted(wanted.tables, key=lambda planned: -totals.get(planned.name, 0))
+        await _each(order, lambda planned: _read(catalog, planned, store, stage, totals, page))
+    return totals
+
+
+async def _each(tables: Sequence[PlannedTable], do: Callable[[PlannedTable], Awaitable[None]]) -> None:
+    gate = asyncio.Semaphore(TABLES_AT_ONCE)
+
+    async def one(planned: PlannedTable) -> None:
+        async with gate:
+            await do(planned)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for planned in tables:
+                group.create_task(one(planned))
+    except ExceptionGroup as failures:
+        told = [failure for failure in failures.exceptions if isinstance(failure, SatchelError)]
+        raise (told or failures.exceptions)[0] from None
+
+
+async def _count(catalog: Catalog, planned: PlannedTable, store: Store, totals: dict[TableName, int]) -> None:
+    try:
+        totals[planned.name] = await catalog.count(planned.table)
+    except SatchelError as error:
+        if error.kind is not Kind.NOT_ALLOWED:
+            raise
+        await asyncio.to_thread(store.deny, planned.name)
+
+
+async def _read(
+    catalog: Catalog,
+    planned: PlannedTable,
+    store: Store,
+    stage: Stage | None,
+    totals: dict[TableName, int],
+    page: int,
+) -> None:
+    name = planned.name
+    if store.denies(name):
+        return
+    done, after = await asyncio.to_thread(store.last, name)
+    part = stage.part(str(name), totals[name]) if stage is not None else None
+    if part is not None:
+        part.add(done)
+    if not await asyncio.to_thread(store.finished, name):
+        reader = _Reader(catalog, planned, page)
+        writing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                rows = await reader.page(after)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(asyncio.to_thread(store.add, name, done, rows))
+                done += len(rows)
+                if part is not None:
+                    part.add(len(rows))
+                if len(rows) < page:
+                    break
+                after = rows[-1][0]
+            await writing
+        finally:
+            if writing is not None and not writing.done():
+                await asyncio.wait([writing])
+        if done:
+            await _without_files(catalog, planned, store)
+        await asyncio.to_thread(store.finish, name)
+    if done != totals[name]:
+        raise SatchelError(
+            Kind.SERVER,
+            f"{catalog.host} counts {totals[name]} rows in {name} but gave {done}.",
+            "Both were asked of the same snapshot, so something is wrong on the server; tell its administrator.",
+        )
+
+
+class _Reader:
+    """Pages of one table as rows for `Store.add`. Short names for the columns keep the answers small."""
+
+    def __init__(self, catalog: Catalog, planned: PlannedTable, size: int) -> None:
+        self._catalog = catalog
+        self._name = planned.name
+        self._size = size
+        asset = planned.table.asset
+        self._is_asset = asset is not None
+        length = asset.length if asset is not None else None
+        if length is not None and hides(planned.table, (length,)):
+            length = None
+        columns = {"r": "RID", **({"l": length} if length else {})}
+        columns.update((f"k{n}", column) for n, column in enumerate(planned.columns))
+        self._projection = ",".join(f"{short}:={paths.escape(column)}" for short, column in columns.items())
+        kinds = {"r": str}
+        fields = [(short, kinds.get(short, Scalar)) for short in ("r", "l", *(f"k{n}" for n in range(len(columns))))]
+        given = [(short, kind) if short in columns else (short, kind, None) for short, kind in fields]
+        row = msgspec.defstruct("Row", sorted(given, key=len), gc=False, array_like=False)
+        self._decoder = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+        self._keys = [f"k{n}" for n in range(len(planned.columns))]
+
+    async def page(self, after: str | None) -> list[tuple[Any, ...]]:
+        """The rows after a RID."""
+        path = f"attribute/{self._name.path}/{self._projection}@sort(r)"
+        if after is not None:
+            path += f"@after({paths.escape(after)})"
+        body = await self._catalog.read(f"{path}?limit={self._size}", JSON)
+        return await asyncio.to_thread(self._decode, body)
+
+    def _decode(self, body: bytes) -> list[tuple[Any, ...]]:
+        try:
+            rows: list[Any] = self._decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SatchelError(
+                Kind.SERVER, f"{self._catalog.host} gives rows of {self._name} that make no sense.", "", str(error)
+            ) from error
+        asset = int(self._is_asset)
+        keys = self._keys
+        return [(row.r, _length(row.l), asset, *(_text(getattr(row, key)) for key in keys)) for row in rows]
+
+
+def _text(value: Scalar) -> str | None:
+    """A key's value so that equal ones are the same text on both sides of a reference."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _length(value: Scalar) -> int | None:
+    """A number of bytes; None when it is none (SQLite's integers end at 2^63)."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 2**63:
+        return None
+    return int(value)
+
+
+async def _without_files(catalog: Catalog, planned: PlannedTable, store: Store) -> None:
+    """Rows of an asset table that have no file: few, as a rule."""
+    asset = planned.table.asset
+    if asset is None or hides(planned.table, (asset.url,)):
+        return
+    after = ""
+    while True:
+        begin = f"@after({paths.escape(after)})" if after else ""
+        path = f"attribute/{planned.name.path}/{paths.escape(asset.url)}::null::/r:=RID@sort(r){begin}?limit={PAGE}"
+        found = [str(row["r"]) for row in await catalog.rows(path)]
+        await asyncio.to_thread(store.no_assets, planned.name, found)
+        if len(found) < PAGE:
+            return
+        after = found[-1]
