@@ -1,7 +1,7 @@
-"""The application: `main` shows the window first and brings everything else afterwards.
+"""The application: `main` puts the window on the screen first and brings everything else afterwards.
 
-Nothing but Qt Widgets may be imported here and in what the home page needs: the first paint waits for it. asyncio,
-qasync, the engine, aiohttp and the keyring follow when the window is on the screen (`loop`, `engine_bridge`).
+Nothing but what the first paint needs may be imported here (see `window`). Widgets, theme, asyncio, qasync, the engine,
+aiohttp and the keyring follow when the window has been seen.
 """
 
 from __future__ import annotations
@@ -14,28 +14,33 @@ from PySide6.QtWidgets import QApplication
 
 from satchel import __version__
 from satchel.gui import settings as settings_module
-from satchel.gui.icons import app_icon, follow_theme
-from satchel.gui.theme import theme
 from satchel.gui.window import MainWindow
 
 FIRST_PAINT = 2000
 """Milliseconds to wait for the first paint before going on without (a window that starts minimised never paints)."""
 
 
-def make_application(argv: Sequence[str], preference: str) -> QApplication:
-    """The QApplication, named and dressed; the one that exists when there is one."""
+def make_application() -> QApplication:
+    """The QApplication, named; the one that exists when there is one."""
     QCoreApplication.setOrganizationName("satchel")
     QCoreApplication.setApplicationName("satchel")
     QCoreApplication.setApplicationVersion(__version__)
     existing = QApplication.instance()
-    app = existing if isinstance(existing, QApplication) else QApplication([sys.argv[0], *argv])
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationDisplayName("Satchel")
     app.setDesktopFileName("satchel")
     app.setQuitOnLastWindowClosed(False)
+    return app
+
+
+def dress_application(app: QApplication, preference: str) -> None:
+    """Style, colours, font, icon; `preference` is system, light or dark."""
+    from satchel.gui.icons import app_icon, follow_theme
+    from satchel.gui.theme import theme
+
     theme().start(app, preference)
     follow_theme()
     app.setWindowIcon(app_icon())
-    return app
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,12 +53,14 @@ def main(argv: Sequence[str]) -> int:
         The exit status.
     """
     settings = settings_module.load()
-    app = make_application([], settings.theme)
+    app = make_application()
     window = MainWindow(settings, sandbox="--sandbox" in argv)
     window.show()
     deadline = QDeadlineTimer(FIRST_PAINT)
     while not window.painted and not deadline.hasExpired():
         app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20)
+    dress_application(app, settings.theme)
+    window.build()
     from satchel.gui.loop import run
 
     return run(app, window)

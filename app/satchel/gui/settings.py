@@ -1,16 +1,15 @@
 """What the window remembers: look, folders, hosts, recent catalogs, sizes. Never a secret, only paths to files.
 
 One small JSON file in the settings folder, written to a temporary name and renamed. It is read before the first paint,
-so it is plain `json` and dataclasses. A file that cannot be read is put aside, not overwritten.
+so it is plain `json` and plain classes (dataclasses would take 5 ms). A file that cannot be read is put aside.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from satchel.core.jobs.request import Access
@@ -19,47 +18,49 @@ VERSION = 1
 RECENT = 8
 
 
-@dataclass
 class Host:
-    """A server that the person has named, and how it is reached when not with the platform's trust and keyring."""
+    """A server that the person has named, and how it is reached when not with the platform's trust and keyring.
 
-    host: str
-    ca: str = ""
-    """A PEM file with an extra certificate authority."""
-    credential: str = ""
-    """A credential file in deriva-py's format."""
+    Attributes:
+        ca: a PEM file with an extra certificate authority.
+        credential: a credential file in deriva-py's format.
+    """
+
+    def __init__(self, host: str, ca: str = "", credential: str = "") -> None:
+        self.host, self.ca, self.credential = host, ca, credential
+
+    def access(self) -> Access:
+        """How requests to it are to be made."""
+        from satchel.core.jobs.request import Access
+
+        return Access(ca=(self.ca,) if self.ca else (), credential=self.credential or None)
 
 
-@dataclass
 class RecentCatalog:
-    """A catalog that was opened."""
+    """A catalog that was opened; `opened` is in seconds since 1970."""
 
-    host: str
-    catalog: str
-    title: str = ""
-    opened: float = 0.0
-    """Seconds since 1970."""
+    def __init__(self, host: str, catalog: str, title: str = "", opened: float = 0.0) -> None:
+        self.host, self.catalog, self.title, self.opened = host, catalog, title, opened
 
 
-_Entry = TypeVar("_Entry", Host, RecentCatalog)
-
-
-@dataclass
 class Settings:
-    """Everything remembered; change fields and call `save`."""
+    """Everything remembered; change fields and call `save`.
 
-    theme: str = "system"
-    parallel_jobs: int = 2
-    export_folder: str = ""
-    hosts: list[Host] = field(default_factory=list)
-    recent: list[RecentCatalog] = field(default_factory=list)
-    sizes: dict[str, list[int]] = field(default_factory=dict)
-    """Sizes of windows and places of dividers, never positions on the screen."""
-    version: int = VERSION
-    path: Path | None = None
-    """Where it is kept; None: nowhere."""
-    trouble: str = ""
-    """Why the file could not be read, for the window to say."""
+    Attributes:
+        sizes: sizes of windows and places of dividers, never positions on the screen.
+        path: where it is kept; None: nowhere.
+        trouble: why the file could not be read, for the window to say.
+    """
+
+    def __init__(self, path: Path | None = None, trouble: str = "") -> None:
+        self.theme = "system"
+        self.parallel_jobs = 2
+        self.export_folder = ""
+        self.hosts: list[Host] = []
+        self.recent: list[RecentCatalog] = []
+        self.sizes: dict[str, list[int]] = {}
+        self.path = path
+        self.trouble = trouble
 
     def host(self, name: str) -> Host | None:
         """What is known of a host."""
@@ -88,20 +89,22 @@ class Settings:
         self.recent = [RecentCatalog(host, catalog, title, when), *rest][:RECENT]
 
     def access(self, host: str) -> Access:
-        """How requests to a host are to be made."""
-        from satchel.core.jobs.request import Access
-
-        known = self.host(host)
-        if known is None:
-            return Access()
-        return Access(ca=(known.ca,) if known.ca else (), credential=known.credential or None)
+        """How requests to a host are to be made, known or not."""
+        return (self.host(host) or Host(host)).access()
 
     def save(self) -> str:
         """Write the file. Returns a sentence when that failed (the window goes on without), else nothing."""
         if self.path is None:
             return ""
-        told = asdict(self)
-        del told["path"], told["trouble"]
+        told = {
+            "version": VERSION,
+            "theme": self.theme,
+            "parallel_jobs": self.parallel_jobs,
+            "export_folder": self.export_folder,
+            "hosts": [vars(host) for host in self.hosts],
+            "recent": [vars(recent) for recent in self.recent],
+            "sizes": self.sizes,
+        }
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,8 +158,8 @@ def _read(told: Any, path: Path) -> Settings:
     made.parallel_jobs = min(max(made.parallel_jobs, 1), 8)
     if made.theme not in ("system", "light", "dark"):
         made.theme = "system"
-    made.hosts = [_known(Host, entry) for entry in told.get("hosts", [])]
-    made.recent = [_known(RecentCatalog, entry) for entry in told.get("recent", [])][:RECENT]
+    made.hosts = [Host(**_texts(entry, "host", "ca", "credential")) for entry in told.get("hosts", [])]
+    made.recent = [_recent(entry) for entry in told.get("recent", [])][:RECENT]
     made.sizes = {
         str(name): [int(n) for n in numbers]
         for name, numbers in told.get("sizes", {}).items()
@@ -165,6 +168,10 @@ def _read(told: Any, path: Path) -> Settings:
     return made
 
 
-def _known(kind: type[_Entry], entry: dict[str, Any]) -> _Entry:
-    names = {f.name for f in fields(kind)}
-    return kind(**{name: value for name, value in entry.items() if name in names})
+def _recent(entry: dict[str, Any]) -> RecentCatalog:
+    host, catalog, title = (str(entry.get(name, "")) for name in ("host", "catalog", "title"))
+    return RecentCatalog(host, catalog, title, float(entry.get("opened", 0)))
+
+
+def _texts(entry: dict[str, Any], *names: str) -> dict[str, str]:
+    return {name: str(entry.get(name, "")) for name in names}

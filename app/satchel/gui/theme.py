@@ -14,11 +14,11 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from satchel.gui.resources import resource_folder
+from satchel.gui.window import SIDEBAR_WIDTH as SIDEBAR_WIDTH
 
 SPACE_1, SPACE_2, SPACE_3, SPACE_4, SPACE_6, SPACE_8 = 4, 8, 12, 16, 24, 32
 """Distances in device-independent pixels."""
 RADIUS_SMALL, RADIUS, RADIUS_LARGE = 4, 6, 10
-SIDEBAR_WIDTH = 212
 
 SCALE = {"caption": 0.9, "body": 1.0, "strong": 1.0, "heading": 1.15, "title": 1.6, "display": 2.1}
 """Type sizes as multiples of the system's font size."""
@@ -138,7 +138,7 @@ class Theme(QObject):
         self.preference = "system"
 
     def start(self, app: QApplication, preference: str) -> None:
-        """Dress the application; call once, before the first window."""
+        """Dress the application; call once."""
         app.setStyle("Fusion")
         QDir.setSearchPaths("satchel", [str(resource_folder())])
         _choose_font(app)

@@ -1,33 +1,36 @@
-"""The main window: sidebar, pages, menus, notices; and what pages ask of each other."""
+"""The main window: sidebar, pages, menus, notices; and what pages ask of each other.
+
+The window is on the screen before most of it is imported: `MainWindow()` paints only its grounds and its name, `build`
+then brings the rest. What the first paint needs must not touch PySide6's `Qt` namespace (18 ms for its enumerations).
+"""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QColor, QFont, QPainter, QPalette
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
-from satchel.core.errors import SatchelError
-from satchel.gui.engine_bridge import EngineBridge
-from satchel.gui.home.page import HomePage
-from satchel.gui.menus import Menus
 from satchel.gui.settings import Host, Settings
-from satchel.gui.sidebar import PAGES, Sidebar
-from satchel.gui.tasks import spawn, tasks
-from satchel.gui.theme import theme
-from satchel.gui.widgets.boxes import row
-from satchel.gui.widgets.notices import Toasts
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+    from PySide6.QtWidgets import QFileDialog
+
     from satchel.core.jobs.request import Access
     from satchel.gui.bags.page import BagsPage
     from satchel.gui.catalog.page import CatalogPage
+    from satchel.gui.engine_bridge import EngineBridge
     from satchel.gui.sandbox_process import SandboxPlace, SandboxProcess
 
 SIZE = (1180, 760)
+SMALLEST = (820, 560)
+SIDEBAR_WIDTH = 212
+FIRST_LIGHT = ("#f7f6f3", "#ebe8e1", "#1d2124")
+FIRST_DARK = ("#16191b", "#101315", "#e9ebec")
+"""Window, sidebar and text of the themes; a test holds them equal to `satchel.gui.theme`."""
 
 
 class MainWindow(QMainWindow):
@@ -36,33 +39,73 @@ class MainWindow(QMainWindow):
     Args:
         settings: what is remembered.
         sandbox: start the embedded server and open its demo catalog.
-        bridge: the engine's side; made from the settings when None.
     """
 
     ended = Signal()
     """The person wants out and nothing keeps the window open any more."""
 
-    def __init__(self, settings: Settings, *, sandbox: bool = False, bridge: EngineBridge | None = None) -> None:
+    def __init__(self, settings: Settings, *, sandbox: bool = False) -> None:
         super().__init__()
         self.settings = settings
         self.painted = False
-        self.bridge = bridge or EngineBridge(settings)
+        self._built = False
         self._want_sandbox = sandbox
         self._sandbox: SandboxProcess | None = None
         self._own_hosts: dict[str, Host] = {}
         self._leaving = False
         self._trail: list[str] = []
+        self._pages: dict[str, QWidget] = {}
         self.setWindowTitle("Satchel")
-        self.setMinimumSize(QSize(820, 560))
+        self.setMinimumSize(*SMALLEST)
         self.resize(*_size(settings.sizes.get("window"), SIZE))
-        self.setAcceptDrops(True)
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self.painted = True
+        if not self._built:
+            self._paint_first()
+
+    def _paint_first(self) -> None:
+        """Grounds and name, as they will be when the window is built."""
+        preference = self.settings.theme
+        system_is_dark = QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
+        dark = preference == "dark" or (preference == "system" and system_is_dark)
+        ground, side, ink = FIRST_DARK if dark else FIRST_LIGHT
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(ground))
+        painter.fillRect(0, 0, SIDEBAR_WIDTH, self.height(), QColor(side))
+        font = QFont(self.font())
+        font.setPointSizeF(font.pointSizeF() * 1.15)
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(QColor(ink))
+        painter.drawText(60, 63, "Satchel")
+        painter.end()
+
+    def build(self, bridge: EngineBridge | None = None) -> None:
+        """Bring everything: sidebar, home page, menus.
+
+        Args:
+            bridge: the engine's side; made from the settings when None.
+        """
+        from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
+
+        from satchel.gui.engine_bridge import EngineBridge
+        from satchel.gui.home.page import HomePage
+        from satchel.gui.menus import Menus
+        from satchel.gui.sidebar import Sidebar
+        from satchel.gui.tasks import tasks
+        from satchel.gui.widgets.boxes import row
+        from satchel.gui.widgets.notices import Toasts
+
+        self._built = True
+        self.setAcceptDrops(True)
+        self.bridge = bridge or EngineBridge(self.settings)
         self.sidebar = Sidebar()
         self.sidebar.chosen.connect(self.show_page)
         self.stack = QStackedWidget()
         self.home = HomePage(self)
         self.stack.addWidget(self.home)
-        self._pages: dict[str, QWidget] = {"home": self.home}
+        self._pages["home"] = self.home
         right = QVBoxLayout()
         right.setContentsMargins(0, 0, 0, 0)
         right.addWidget(self.stack)
@@ -74,20 +117,19 @@ class MainWindow(QMainWindow):
         self.menus = Menus(self)
         self.toasts = Toasts(middle)
         self.sidebar.set_current("home")
+        self.home.tiles[0].setFocus()
         self.bridge.changed.connect(self._jobs_changed)
         self.bridge.ended.connect(self._job_ended)
         tasks.show_failure = self.fail
 
     # -- life -----------------------------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        self.painted = True
-
     def begin(self) -> None:
         """The loop runs: bring the engine and, where wanted, the sandbox."""
         if self.settings.trouble:
             self.toasts.say(self.settings.trouble, "warning")
+        from satchel.gui.tasks import spawn
+
         spawn(self._start_engine(), "start the engine")
         if self._want_sandbox:
             self._start_sandbox()
@@ -187,6 +229,8 @@ class MainWindow(QMainWindow):
                 self._trail.append(before)
             self.stack.setCurrentWidget(page)
         self.sidebar.set_current(name)
+        from satchel.gui.sidebar import PAGES
+
         title = next(title for page_name, title, _ in PAGES if page_name == name)
         self.setWindowTitle("Satchel" if name == "home" else f"{title} – Satchel")
         if before != name and callable(entered := getattr(page, "entered", None)):
@@ -233,13 +277,20 @@ class MainWindow(QMainWindow):
 
     def choose_bag(self) -> None:
         """Ask for a bag's archive and check it."""
+        from PySide6.QtWidgets import QFileDialog
+
         self._choose("Choose a bag's archive", QFileDialog.FileMode.ExistingFile)
 
     def choose_bag_folder(self) -> None:
         """Ask for a bag's folder and check it."""
+        from PySide6.QtWidgets import QFileDialog
+
         self._choose("Choose a bag's folder", QFileDialog.FileMode.Directory)
 
     def _choose(self, title: str, mode: QFileDialog.FileMode) -> None:
+        from PySide6.QtCore import Qt
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self, title, self.settings.export_folder)
         dialog.setFileMode(mode)
         if mode == QFileDialog.FileMode.ExistingFile:
@@ -268,6 +319,8 @@ class MainWindow(QMainWindow):
 
     def use_theme(self, name: str) -> None:
         """Follow the system, or be light or dark."""
+        from satchel.gui.theme import theme
+
         self.settings.theme = name
         theme().use(name)
         self.menus.set_theme(name)
@@ -293,7 +346,7 @@ class MainWindow(QMainWindow):
         """How requests to a host are to be made: its certificate authority and credential file, if any."""
         own = self._own_hosts.get(host)
         if own is not None:
-            return Settings(hosts=[own]).access(host)
+            return own.access()
         return self.settings.access(host)
 
     def known_hosts(self) -> list[str]:
@@ -307,6 +360,8 @@ class MainWindow(QMainWindow):
 
     def catalog_opened(self, host: str, catalog: str, title: str) -> None:
         """A catalog was opened: remember it, unless it is the sandbox's."""
+        import time
+
         if host in self._own_hosts:
             return
         self.settings.remember_host(host)
@@ -323,6 +378,7 @@ class MainWindow(QMainWindow):
 
     def fail(self, fault: BaseException) -> None:
         """Show a failure that no page shows in its own place."""
+        from satchel.core.errors import SatchelError
         from satchel.gui.widgets.states import as_error
 
         if not isinstance(fault, SatchelError):
@@ -333,6 +389,8 @@ class MainWindow(QMainWindow):
         self.toasts.fail(as_error(fault))
 
     def _jobs_changed(self) -> None:
+        from PySide6.QtCore import QTimer
+
         self.sidebar.show_jobs(self.bridge.active())
         QTimer.singleShot(0, self.home, self.home.jobs_changed)
 
@@ -364,4 +422,4 @@ class MainWindow(QMainWindow):
 def _size(kept: list[int] | None, default: tuple[int, int]) -> tuple[int, int]:
     if kept is None or len(kept) != 2:
         return default
-    return max(kept[0], 820), max(kept[1], 560)
+    return max(kept[0], SMALLEST[0]), max(kept[1], SMALLEST[1])
