@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -14,6 +14,9 @@ from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_4, SPACE_6
 from satchel.gui.widgets.boxes import row
 from satchel.gui.widgets.buttons import button
 from satchel.gui.widgets.text import label, selectable
+
+if TYPE_CHECKING:
+    from satchel.core.jobs.views import JobView
 
 
 class Dialog(QDialog):
@@ -55,7 +58,7 @@ class Dialog(QDialog):
         self._buttons.addWidget(made)
 
 
-def ask_to_leave(window: QWidget, running: list[Any], leave: Callable[[], object]) -> Dialog:
+def ask_to_leave(window: QWidget, running: list[JobView], leave: Callable[[], object]) -> Dialog:
     """Ask whether to quit while jobs run."""
     many = len(running) > 1
     dialog = Dialog(
@@ -73,7 +76,7 @@ def ask_to_leave(window: QWidget, running: list[Any], leave: Callable[[], object
     return dialog
 
 
-def ask_to_discard(window: QWidget, views: list[Any], discard: Callable[[], object]) -> Dialog:
+def ask_to_discard(window: QWidget, views: list[JobView], discard: Callable[[], object]) -> Dialog:
     """Ask before what an interrupted job had gathered is thrown away."""
     what = f"“{views[0].title}”" if len(views) == 1 else f"{len(views)} jobs"
     dialog = Dialog(

@@ -7,8 +7,8 @@ second, and only while a job runs. The engine and all that it imports are loaded
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -23,50 +23,19 @@ from PySide6.QtCore import (
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Future
 
+    from satchel.core.jobs.engine import Engine
     from satchel.core.jobs.request import Request
+    from satchel.core.jobs.views import JobView
     from satchel.gui.settings import Settings
 
 _log = logging.getLogger(__name__)
-P = ParamSpec("P")
 T = TypeVar("T")
 TICK = 33
 """Milliseconds between looks at running jobs."""
+ALIVE = frozenset({"queued", "running", "waiting", "cancelling"})
+"""As in satchel.core.jobs.views, which is imported with the engine."""
 Index = QModelIndex | QPersistentModelIndex
-
-
-class JobView(Protocol):
-    """What the window reads of a job (satchel.core.jobs.engine)."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-
-
-class EngineLike(Protocol):
-    """What the window uses of `satchel.core.jobs.engine.Engine`."""
-
-    def views(self) -> Sequence[Any]: ...
-    def submit(self, request: Request) -> str: ...
-    def cancel(self, job_id: str) -> object: ...
-    def resume(self, job_id: str) -> object: ...
-    def discard(self, job_id: str) -> object: ...
-    def call(self, function: Callable[..., Awaitable[T]], /, *args: Any) -> Future[T]: ...
-    def close(self) -> object: ...
-
-
-ACTIVE = frozenset({"queued", "running", "cancelling", "asking"})
-"""States in which a job moves by itself."""
-RESUMABLE = frozenset({"interrupted", "paused"})
-
-
-def state_of(view: JobView) -> str:
-    """A job's state as a word, whether the engine has an enum or a string."""
-    return str(getattr(view.state, "value", view.state))
 
 
 class JobsModel(QAbstractListModel):
@@ -76,17 +45,17 @@ class JobsModel(QAbstractListModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._views: list[Any] = []
+        self._views: list[JobView] = []
 
-    def views(self) -> list[Any]:
+    def views(self) -> list[JobView]:
         """What is shown."""
         return list(self._views)
 
-    def view(self, job_id: str) -> Any | None:
+    def view(self, job_id: str) -> JobView | None:
         """The job of that id."""
         return next((view for view in self._views if view.id == job_id), None)
 
-    def put(self, views: Sequence[Any]) -> bool:
+    def put(self, views: Sequence[JobView]) -> bool:
         """Take the engine's newest views. Returns whether anything differs from before."""
         new = list(views)
         if [view.id for view in new] != [view.id for view in self._views]:
@@ -94,7 +63,8 @@ class JobsModel(QAbstractListModel):
             self._views = new
             self.endResetModel()
             return True
-        changed = [place for place, (old, now) in enumerate(zip(self._views, new, strict=True)) if old != now]
+        pairs = enumerate(zip(self._views, new, strict=True))
+        changed = [place for place, (old, now) in pairs if old is not now and old != now]
         self._views = new
         if changed:
             self.dataChanged.emit(self.index(changed[0]), self.index(changed[-1]))
@@ -110,7 +80,7 @@ class JobsModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return view.title
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{view.title}, {state_of(view)}"
+            return f"{view.title}, {view.state}"
         if role == self.ViewRole:
             return view
         return None
@@ -129,12 +99,12 @@ class EngineBridge(QObject):
     ended = Signal(object)
     """A job's view, once, when it has come to its end."""
 
-    def __init__(self, settings: Settings, make: Callable[[Settings], EngineLike] | None = None) -> None:
+    def __init__(self, settings: Settings, make: Callable[[Settings], Engine] | None = None) -> None:
         super().__init__()
         self._settings = settings
         self._make = make or _make_engine
-        self._engine: EngineLike | None = None
-        self._starting: asyncio.Future[EngineLike] | None = None
+        self._engine: Engine | None = None
+        self._starting: asyncio.Future[Engine] | None = None
         self.jobs = JobsModel(self)
         self._moving: set[str] = set()
         self._timer = QTimer(self)
@@ -142,11 +112,11 @@ class EngineBridge(QObject):
         self._timer.timeout.connect(self.look)
 
     @property
-    def engine(self) -> EngineLike | None:
+    def engine(self) -> Engine | None:
         """The engine; None until it has started."""
         return self._engine
 
-    async def engine_ready(self) -> EngineLike:
+    async def engine_ready(self) -> Engine:
         """The engine, started first when need be. Raises what starting it raised."""
         import asyncio
 
@@ -166,10 +136,13 @@ class EngineBridge(QObject):
             self.started.emit()
         return engine
 
-    async def call(self, function: Callable[..., Awaitable[T]], /, *args: Any) -> T:
-        """Run a coroutine function of the core in the engine's loop and wait for what it returns or raises.
+    async def call(self, function: Callable[..., Coroutine[Any, Any, T]], /, *args: Any) -> T:
+        """Run a coroutine function of the core in the engine's loop and wait for what it returns.
 
         Cancelling the waiting cancels the call.
+
+        Raises:
+            SatchelError: what the function raised, or a sentence for what should not have happened.
         """
         import asyncio
 
@@ -177,10 +150,26 @@ class EngineBridge(QObject):
         return await asyncio.wrap_future(engine.call(function, *args))
 
     async def submit(self, request: Request) -> str:
-        """Start a job. Returns its id."""
-        job_id = (await self.engine_ready()).submit(request)
-        self.watch()
-        return job_id
+        """Start a job. Returns its id. Raises SatchelError."""
+        return await self._ask_journal(lambda engine: engine.submit(request))
+
+    async def resume(self, job_id: str) -> None:
+        """Go on with a job that was interrupted, cancelled or has failed. Raises SatchelError."""
+        await self._ask_journal(lambda engine: engine.resume(job_id))
+
+    async def discard(self, job_id: str) -> None:
+        """Forget a job and what it had gathered. Raises SatchelError."""
+        await self._ask_journal(lambda engine: engine.discard(job_id))
+
+    async def _ask_journal(self, do: Callable[[Engine], T]) -> T:
+        """Do something that writes the journal: in a thread, for the disk may take its time."""
+        import asyncio
+
+        engine = await self.engine_ready()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, do, engine)
+        finally:
+            self.watch()
 
     def cancel(self, job_id: str) -> None:
         """Stop a job; it can be resumed or discarded later."""
@@ -188,17 +177,10 @@ class EngineBridge(QObject):
             self._engine.cancel(job_id)
             self.watch()
 
-    def resume(self, job_id: str) -> None:
-        """Go on with a job that was interrupted or cancelled."""
+    def answer(self, job_id: str, question: str, choice: str) -> None:
+        """Answer the question that a job waits for."""
         if self._engine is not None:
-            self._engine.resume(job_id)
-            self.watch()
-
-    def discard(self, job_id: str) -> None:
-        """Forget a job and what it had gathered."""
-        if self._engine is not None:
-            self._engine.discard(job_id)
-            self.watch()
+            self._engine.answer(job_id, question, choice)
 
     def watch(self) -> None:
         """Look now, and go on looking while a job runs."""
@@ -206,13 +188,13 @@ class EngineBridge(QObject):
         if not self._timer.isActive():
             self._timer.start()
 
-    def active(self) -> list[Any]:
+    def active(self) -> list[JobView]:
         """Jobs that run or wait to run."""
-        return [view for view in self.jobs.views() if state_of(view) in ACTIVE]
+        return [view for view in self.jobs.views() if view.state in ALIVE]
 
-    def resumable(self) -> list[Any]:
+    def interrupted(self) -> list[JobView]:
         """Jobs that were interrupted: by a crash, or because Satchel was closed."""
-        return [view for view in self.jobs.views() if state_of(view) in RESUMABLE]
+        return [view for view in self.jobs.views() if view.state == "interrupted"]
 
     def look(self) -> None:
         """Take the engine's views once."""
@@ -246,12 +228,16 @@ class EngineBridge(QObject):
                 _log.exception("the engine had not started")
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            await asyncio.get_running_loop().run_in_executor(None, engine.close)
+            ended = await asyncio.get_running_loop().run_in_executor(None, engine.stop)
+            if not ended:
+                _log.warning("some jobs did not stop in time; they are offered at the next start")
 
 
-def _make_engine(settings: Settings) -> EngineLike:
-    """In a thread: import the engine and start it."""
-    from importlib import import_module
+def _make_engine(settings: Settings) -> Engine:
+    """In a thread: import the engine, open the journal, start. Raises SatchelError."""
+    from satchel.core.jobs.engine import Engine
+    from satchel.core.paths import Home
 
-    made: EngineLike = import_module("satchel.core.jobs.engine").Engine()
-    return made
+    engine = Engine(Home.find(), settings.parallel_jobs)
+    engine.start()
+    return engine

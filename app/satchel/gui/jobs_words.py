@@ -1,44 +1,61 @@
-"""How a job's state is said in lists and notices."""
+"""How a job is said in lists and notices."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from satchel.gui.engine_bridge import state_of
+from satchel.core import words
+
+if TYPE_CHECKING:
+    from satchel.core.jobs.views import JobView, StageView
 
 _STATES = {
     "queued": ("clock", "muted", "Waiting to start"),
     "running": ("activity", "accent_text", "Running"),
-    "asking": ("help", "warning", "Waits for your answer"),
+    "waiting": ("help", "warning", "Waits for your answer"),
     "cancelling": ("clock", "muted", "Stopping"),
     "done": ("success", "success", "Done"),
     "failed": ("error", "danger", "Failed"),
     "cancelled": ("stop", "muted", "Cancelled"),
     "interrupted": ("pause", "warning", "Interrupted"),
-    "paused": ("pause", "warning", "Interrupted"),
 }
 
 
-def icon_and_role(view: Any) -> tuple[str, str]:
+def icon_and_role(view: JobView) -> tuple[str, str]:
     """The icon of a job's state and its colour's role."""
-    icon, role, _ = _STATES.get(state_of(view), ("info", "muted", ""))
+    icon, role, _ = _STATES.get(view.state, ("info", "muted", ""))
     return icon, role
 
 
-def line(view: Any) -> str:
+def state_words(view: JobView) -> str:
+    """A job's state in a word or three."""
+    return _STATES.get(view.state, ("", "", view.state))[2]
+
+
+def line(view: JobView) -> str:
     """One line under a job's title: its state and, where it failed, why."""
-    state = state_of(view)
-    words = _STATES.get(state, ("", "", state))[2]
-    error = getattr(view, "error", None)
-    message = getattr(error, "message", "") if error is not None else ""
-    return f"{words}: {message}" if message else words
+    if view.state == "failed" and view.error is not None:
+        return f"{state_words(view)}: {view.error.message}"
+    if view.state == "done" and view.warning_count:
+        return f"{state_words(view)}, {words.count(view.warning_count, 'warnings')}"
+    return state_words(view)
 
 
-def end_words(view: Any) -> tuple[str, str]:
+def current_stage(view: JobView) -> StageView | None:
+    """The phase that is under way, the last one begun when there are several."""
+    return next((stage for stage in reversed(view.stages) if stage.state == "begun"), None)
+
+
+def progress(view: JobView) -> tuple[float | None, str]:
+    """How far the phase under way is (0 to 1; None where it cannot know) and its title."""
+    stage = current_stage(view)
+    if stage is None:
+        return None, state_words(view)
+    fraction = min(stage.done / stage.total, 1.0) if stage.total else None
+    return fraction, stage.title
+
+
+def end_words(view: JobView) -> tuple[str, str]:
     """What a notice says of a job that ended, and its tone."""
-    state = state_of(view)
-    if state == "done":
-        return f"{view.title}: done.", "success"
-    if state == "failed":
-        return f"{view.title}: failed.", "danger"
-    return f"{view.title}: {_STATES.get(state, ('', '', state))[2].lower()}.", "info"
+    tones = {"done": "success", "failed": "danger"}
+    return f"{view.title}: {state_words(view).lower()}.", tones.get(view.state, "info")

@@ -1,7 +1,7 @@
 """What the window remembers: look, folders, hosts, recent catalogs, sizes. Never a secret, only paths to files.
 
 One small JSON file in the settings folder, written to a temporary name and renamed. It is read before the first paint,
-so it is plain `json` and plain classes (dataclasses would take 5 ms). A file that cannot be read is put aside.
+so it is plain `json` and plain classes. A file that cannot be read is put aside.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from satchel.core.paths import Home
 
 if TYPE_CHECKING:
     from satchel.core.jobs.request import Access
@@ -119,13 +121,8 @@ class Settings:
 
 
 def settings_file() -> Path:
-    """Where settings are kept: in SATCHEL_HOME when that is set, else in the platform's folder."""
-    home = os.environ.get("SATCHEL_HOME")
-    if home:
-        return Path(home) / "window.json"
-    from platformdirs import user_config_path
-
-    return user_config_path("satchel", appauthor=False) / "window.json"
+    """Where settings are kept."""
+    return Home.find().config / "window.json"
 
 
 def load(path: Path | None = None) -> Settings:

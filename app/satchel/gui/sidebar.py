@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QIcon, QKeyEvent, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from satchel.gui import jobs_words
 from satchel.gui.icons import app_icon, pixmap
 from satchel.gui.theme import RADIUS, SIDEBAR_WIDTH, SPACE_2, SPACE_3, SPACE_4, tokens
 from satchel.gui.widgets.boxes import row
 from satchel.gui.widgets.buttons import Painted
 from satchel.gui.widgets.text import label
+
+if TYPE_CHECKING:
+    from satchel.core.jobs.views import JobView
 
 PAGES = (
     ("home", "Home", "home"),
@@ -95,18 +99,15 @@ class JobsStatus(Painted):
         self.setAccessibleName("Nothing runs")
         self.hide()
 
-    def show_jobs(self, views: list[Any]) -> None:
+    def show_jobs(self, views: list[JobView]) -> None:
         """Show the jobs that run; hides itself when there are none."""
         if not views:
             self.hide()
             return
-        first = views[0]
-        fraction = getattr(first, "fraction", None)
-        phase = str(getattr(first, "phase", "") or "")
-        self._fraction = fraction if isinstance(fraction, float) else None
-        self._title = str(first.title) if len(views) == 1 else f"{len(views)} jobs are running"
-        known = f"{self._fraction:.0%}" if self._fraction is not None else ""
-        self._line = " · ".join(part for part in (known, phase) if part) or "Running"
+        first = next((view for view in views if view.state != "queued"), views[0])
+        self._fraction, phase = jobs_words.progress(first)
+        self._title = first.title if len(views) == 1 else f"{len(views)} jobs are running"
+        self._line = phase if self._fraction is None else f"{self._fraction:.0%} · {phase}"
         self.setAccessibleName(f"{self._title}: {self._line}")
         self.setToolTip(f"{self._title}\n{self._line}")
         self.setText(self._title)
@@ -177,7 +178,7 @@ class Sidebar(QFrame):
         """Mark the page that is in front."""
         self.buttons[page].setChecked(True)
 
-    def show_jobs(self, views: list[Any]) -> None:
+    def show_jobs(self, views: list[JobView]) -> None:
         """Show how many jobs run."""
         self.buttons["activity"].set_count(len(views))
         self.status.show_jobs(views)

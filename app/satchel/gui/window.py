@@ -7,7 +7,7 @@ then brings the rest. What the first paint needs must not touch PySide6's `Qt` n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPalette
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QFileDialog
 
     from satchel.core.jobs.request import Access
+    from satchel.core.jobs.views import JobView
     from satchel.gui.bags.page import BagsPage
     from satchel.gui.catalog.page import CatalogPage
     from satchel.gui.engine_bridge import EngineBridge
@@ -394,7 +395,7 @@ class MainWindow(QMainWindow):
         self.sidebar.show_jobs(self.bridge.active())
         QTimer.singleShot(0, self.home, self.home.jobs_changed)
 
-    def _job_ended(self, view: Any) -> None:
+    def _job_ended(self, view: JobView) -> None:
         if self.current_page == "activity":
             return
         from satchel.gui.jobs_words import end_words

@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from satchel.gui.home.lists import RecentList
 from satchel.gui.jobs_words import icon_and_role, line
+from satchel.gui.tasks import spawn
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_4
 from satchel.gui.widgets.boxes import ScrollPage, clear, column
 from satchel.gui.widgets.buttons import ActionTile, RowButton, button
@@ -21,6 +22,7 @@ from satchel.gui.widgets.states import BusyLine
 from satchel.gui.widgets.text import label
 
 if TYPE_CHECKING:
+    from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
 
 SHOWN = 5
@@ -143,9 +145,9 @@ class HomePage(ScrollPage):
             icon, role = icon_and_role(view)
             rows.append(RowButton(icon, view.title, line(view), "", lambda: window.show_page("activity"), role=role))
         self.jobs.put(rows, "What you export or check is listed here, with its result.")
-        self._offer_interrupted(window.bridge.resumable())
+        self._offer_interrupted(window.bridge.interrupted())
 
-    def _offer_interrupted(self, views: Sequence[Any]) -> None:
+    def _offer_interrupted(self, views: Sequence[JobView]) -> None:
         clear(self._notices)
         if not views:
             return
@@ -154,7 +156,7 @@ class HomePage(ScrollPage):
 
         def resume() -> None:
             for job_id in ids:
-                window.bridge.resume(job_id)
+                spawn(window.bridge.resume(job_id), "resume a job")
             window.show_page("activity")
 
         def discard() -> None:
@@ -162,7 +164,7 @@ class HomePage(ScrollPage):
 
             def really() -> None:
                 for job_id in ids:
-                    window.bridge.discard(job_id)
+                    spawn(window.bridge.discard(job_id), "discard a job")
 
             ask_to_discard(window, list(views), really)
 
