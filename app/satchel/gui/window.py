@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from satchel.gui.engine_bridge import EngineBridge
     from satchel.gui.sandbox_process import SandboxPlace, SandboxProcess
 
-SIZE = (1180, 760)
+SIZE = (1280, 800)
 SMALLEST = (820, 560)
 SIDEBAR_WIDTH = 212
 FIRST_LIGHT = ("#f7f6f3", "#ebe8e1", "#1d2124")

@@ -46,12 +46,13 @@ class DetailPane(QWidget):
         self._rid = ""
         self._loading: Spawned | None = None
         self._opened: Opened | None = None
-        self.setMinimumWidth(260)
         self.empty = EmptyState("record", "No record chosen", "Choose a row to see all of it here.")
         self.icon = IconLabel("record", "muted", 20)
         self.title = label("", "heading", wrap=True)
         self.rid = CopyLabel("", "RID", "caption", "muted")
-        self.export: QPushButton = button("&Export what belongs to this record…", icon="export", primary=True)
+        self.export: QPushButton = button("&Export what belongs to it…", icon="export", primary=True)
+        self.export.setAccessibleName("Export what belongs to this record")
+        self.export.setToolTip("Export this record and everything that belongs to it (Ctrl+E)")
         self.export.clicked.connect(lambda: self.export_wanted.emit(self._rid))
         self.picture = Picture("Picture of the chosen record")
         self.picture_note = label("", "caption", "muted", wrap=True)
@@ -90,6 +91,7 @@ class DetailPane(QWidget):
         self.scroller.viewport().setAutoFillBackground(False)
         self.scroller.setWidget(inside)
         self.scroller.hide()
+        self.setMinimumWidth(inside.minimumSizeHint().width() + 16)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.empty)
@@ -112,7 +114,7 @@ class DetailPane(QWidget):
         self._opened = opened
         self._rid = found.rid
         self.icon.set_icon(KINDS[kind_of(table)][0], KINDS[kind_of(table)][1])
-        self.title.setText(table.display_name)
+        self.title.setText(_breakable(table.display_name))
         self.rid.set_text(found.rid)
         self.rid.setVisible(bool(found.rid))
         self.export.setVisible(bool(found.rid))
@@ -168,12 +170,12 @@ class DetailPane(QWidget):
         length = value(table.asset.length) if table.asset.length else None
         size = words.size(length) if isinstance(length, int) else ""
         told = ", ".join(part for part in (name, size) if part)
-        self.picture_note.setText(told)
+        self.picture_note.setText(_breakable(told))
         self.picture_note.setVisible(bool(told))
         if not (name or str(url)).split(":")[0].lower().endswith(_PICTURES):
             return
         if isinstance(length, int) and length > source.LARGEST_PICTURE:
-            self.picture_note.setText(f"{told}. Too large to be shown here.")
+            self.picture_note.setText(f"{_breakable(told)}. Too large to be shown here.")
             return
         self.busy.wait_for("Reading the picture")
         self._loading = spawn(self._load(opened, str(url), told), "read a picture", self._picture_failed)
@@ -185,11 +187,11 @@ class DetailPane(QWidget):
         shown = await asyncio.get_running_loop().run_in_executor(None, decode, data)
         self.busy.done()
         if shown is None:
-            self.picture_note.setText(f"{told}. This is no picture that can be shown.")
+            self.picture_note.setText(f"{_breakable(told)}. This is no picture that can be shown.")
             return
         image, size = shown
         self.picture.show_image(image, f"Picture, {size.width()} by {size.height()} pixels: {told}")
-        self.picture_note.setText(f"{told}, {size.width()} × {size.height()}")
+        self.picture_note.setText(f"{_breakable(told)}, {size.width()} × {size.height()}")
 
     def _picture_failed(self, fault: BaseException) -> None:
         self.busy.done()
@@ -254,9 +256,9 @@ def _full(value: Any) -> str | None:
 
 
 def _breakable(text: str) -> str:
-    """Let long words (addresses, checksums) be broken: a zero-width space after every 24 of their characters."""
+    """Let long words (addresses, checksums) be broken: a zero-width space after every 16 of their characters."""
     parts = text.split(" ")
-    return " ".join("\u200b".join(p[i : i + 24] for i in range(0, len(p), 24)) if len(p) > 28 else p for p in parts)
+    return " ".join("\u200b".join(p[i : i + 16] for i in range(0, len(p), 16)) if len(p) > 20 else p for p in parts)
 
 
 def _single(key: ForeignKey, value: Callable[[str], Any]) -> str | None:

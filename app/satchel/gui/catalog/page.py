@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLineEdit, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from satchel.gui.catalog import source
 from satchel.gui.catalog.connect import ConnectPanel
 from satchel.gui.catalog.detail import DetailPane
 from satchel.gui.catalog.rows import RowsPane
 from satchel.gui.catalog.tree import TablesPane
-from satchel.gui.icons import IconLabel, icon
+from satchel.gui.icons import IconLabel
 from satchel.gui.tasks import Spawned, spawn
-from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_4, theme
+from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_4
 from satchel.gui.widgets.badge import Badge
 from satchel.gui.widgets.boxes import clear, row
 from satchel.gui.widgets.buttons import button
+from satchel.gui.widgets.fields import SearchField
 from satchel.gui.widgets.states import BusyLine, ErrorCard, as_error
 from satchel.gui.widgets.text import ElidedLabel
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from satchel.core.deriva.names import TableName
     from satchel.gui.window import MainWindow
 
-SIZES = [230, 560, 300]
+SIZES = [230, 530, 310]
 
 
 class CatalogPage(QWidget):
@@ -53,13 +54,10 @@ class CatalogPage(QWidget):
         self.title = ElidedLabel("", "heading")
         self.place = ElidedLabel("", "caption", "muted")
         self.number = Badge("", "accent")
-        self.rid = QLineEdit()
-        self.rid.setPlaceholderText("Find RID")
-        self.rid.setAccessibleName("Find RID")
+        self.rid = SearchField("Find RID")
         self.rid.setToolTip("Go to the record with this RID, in whichever table it is (Ctrl+R)")
         self.rid.setFixedWidth(150)
         self.rid.setMaxLength(64)
-        self._lens = self.rid.addAction(icon("search", "muted", 16), QLineEdit.ActionPosition.LeadingPosition)
         self.rid.returnPressed.connect(self._find)
         self.change: QPushButton = button("Other catalog…", self.choose)
         names = QVBoxLayout()
@@ -107,7 +105,6 @@ class CatalogPage(QWidget):
         whole.addWidget(bar)
         whole.addLayout(self._errors)
         whole.addWidget(self.split, 1)
-        theme().changed.connect(lambda: self._lens.setIcon(icon("search", "muted", 16)))
         return inside
 
     # -- for the window ----------------------------------------------------------------------------------------------

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.gui.catalog import source
 from satchel.gui.catalog.rows_model import RowsModel
 from satchel.gui.catalog.tree_model import KINDS, kind_of
-from satchel.gui.icons import IconLabel, dress, icon
+from satchel.gui.icons import IconLabel, dress
 from satchel.gui.tasks import Spawned, spawn
-from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_4, theme
+from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_4
 from satchel.gui.widgets.badge import Badge
 from satchel.gui.widgets.boxes import Line, row
 from satchel.gui.widgets.buttons import button, icon_button
+from satchel.gui.widgets.fields import SearchField
 from satchel.gui.widgets.states import BusyLine, EmptyState, ErrorCard, as_error
 from satchel.gui.widgets.table import RowsTable
 from satchel.gui.widgets.text import ElidedLabel, label
@@ -52,11 +53,7 @@ class RowsPane(QWidget):
         self.title = ElidedLabel("", "heading")
         self.kind = Badge()
         self.note = ElidedLabel("", "caption", "muted")
-        self.field = QLineEdit()
-        self.field.setPlaceholderText("Filter rows: text in any column")
-        self.field.setAccessibleName("Filter rows")
-        self.field.setClearButtonEnabled(True)
-        self._lens = self.field.addAction(icon("filter", "muted", 16), QLineEdit.ActionPosition.LeadingPosition)
+        self.field = SearchField("Filter rows", "filter", placeholder="Filter rows: text in any column")
         self.reload_button = icon_button("Read these rows again", "refresh", self.reload, shortcut="F5")
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
@@ -107,7 +104,6 @@ class RowsPane(QWidget):
         inside.addWidget(self.stack, 1)
         inside.addWidget(Line())
         inside.addLayout(foot)
-        theme().changed.connect(lambda: self._lens.setIcon(icon("filter", "muted", 16)))
         self.show_nothing()
 
     # -- what is shown ----------------------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QLineEdit, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTreeView, QVBoxLayout, QWidget
 
 from satchel.gui.catalog.tree_model import TreeModel
-from satchel.gui.icons import icon
 from satchel.gui.theme import SPACE_2, SPACE_3, theme
+from satchel.gui.widgets.fields import SearchField
 from satchel.gui.widgets.text import label
 
 if TYPE_CHECKING:
@@ -29,16 +29,13 @@ class TablesPane(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.field = QLineEdit()
-        self.field.setPlaceholderText("Filter tables")
-        self.field.setAccessibleName("Filter tables")
-        self.field.setClearButtonEnabled(True)
-        self._lens = self.field.addAction(icon("search", "muted", 16), QLineEdit.ActionPosition.LeadingPosition)
+        self.field = SearchField("Filter tables")
         self.model = TreeModel(self)
         self.view = QTreeView()
         self.view.setAccessibleName("Schemas and tables")
         self.view.setModel(self.model)
         self.view.setHeaderHidden(True)
+        self.view.setProperty("role", "nav")
         self.view.setUniformRowHeights(True)
         self.view.setIconSize(QSize(18, 18))
         self.view.setIndentation(18)
@@ -54,7 +51,7 @@ class TablesPane(QWidget):
         self.field.textChanged.connect(self._filter)
         self.field.returnPressed.connect(self._take_first)
         self.view.selectionModel().currentChanged.connect(self._current)
-        theme().changed.connect(self._theme)
+        theme().changed.connect(self.model.repaint)
         self._current_table: Table | None = None
 
     def show_model(self, model: Model | None) -> None:
@@ -105,7 +102,3 @@ class TablesPane(QWidget):
         if table is not None and table is not self._current_table:
             self._current_table = table
             self.chosen.emit(table)
-
-    def _theme(self) -> None:
-        self._lens.setIcon(icon("search", "muted", 16))
-        self.model.repaint()

@@ -38,7 +38,7 @@ def decode(data: bytes) -> tuple[QImage, QSize] | None:
 
 
 class Picture(QWidget):
-    """Shows an image as large as its room allows, never larger than it is."""
+    """Shows an image as large as its room allows, one of its pixels is never larger than one of the layout's."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Picture(QWidget):
         painter.fillRect(self.rect(), tokens().color("sunken"))
         scale = self.devicePixelRatioF()
         room = self.size() * scale
-        fit = self._image.size()
+        fit = self._image.size() * scale
         if fit.width() > room.width() or fit.height() > room.height():
             fit = fit.scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
         if self._scaled is None or self._scaled.size() != fit:

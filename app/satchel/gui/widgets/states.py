@@ -36,7 +36,9 @@ class EmptyState(QWidget):
         inside.addSpacing(SPACE_2)
         inside.addWidget(self.title)
         self.text.setMaximumWidth(460)
-        inside.addLayout(row(None, self.text, None))
+        middle = row(None, self.text, None, spacing=0)
+        middle.setStretch(1, 1000)
+        inside.addLayout(middle)
         if actions:
             inside.addSpacing(SPACE_2)
             inside.addLayout(row(None, *actions, None))
