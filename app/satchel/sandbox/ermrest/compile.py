@@ -19,7 +19,7 @@ from .model import Client, Column, Model, Table, Type
 from .paths import Instance, Pairs, Path, find_column, find_table, visible_columns
 from .problems import conflict, malformed, unsupported
 from .rights import Rights
-from .statement import Compiled, Statement, balanced
+from .statement import Batches, Compiled, Statement, balanced
 
 __all__ = ["Compiled", "register", "root_table", "select", "targets"]
 
@@ -90,6 +90,7 @@ def select(query: Query, model: Model, client: Client, at: int | None = None) ->
         build.params,
         [(output.name, output.type) for output in outputs],
         build.tables,
+        plan.batches,
         query.option("arrays") == "json",
     )
 
@@ -313,6 +314,7 @@ class _Plan:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._build = path.build
+        self.batches: Batches | None = None
 
     # parts
 
@@ -410,7 +412,34 @@ class _Plan:
         source, wheres = found
         pages = _Pages(self._build, query, outputs, {o.name: o.sql for o in outputs})
         wheres += pages.conditions
-        return pages.finish(f"SELECT {_listed(outputs)} FROM {source}{self._where(wheres)}")
+        tail = f"FROM {source}{self._where(wheres)}"
+        if needed == {self._path.context}:
+            self.batches = self._batches(outputs, query, pages, wheres, tail)
+        return pages.finish(f"SELECT {_listed(outputs)} {tail}")
+
+    def _batches(
+        self, outputs: list[Output], query: Query, pages: _Pages, wheres: list[str], tail: str
+    ) -> Batches | None:
+        current = self._path.current
+        key: str | None = None
+        if len(self._path.instances) == 1 and not self._path.conditions and not pages.backwards:
+            rid = current.table.column("RID")
+            if not query.sort:
+                key = f"{current.sql}._id"
+            elif rid is not None and len(query.sort) == 1:
+                output = next(o for o in outputs if o.name == query.sort[0].name)
+                if output.sql == self._build.cell(current.sql, rid) and not output.nullable:
+                    key = output.sql
+        return Batches(
+            [output.sql for output in outputs],
+            self._named(current),
+            current.sql,
+            pages.finish(f"SELECT {current.sql}._id AS i{pages.listed()} {tail}", "i"),
+            wheres,
+            key,
+            bool(query.sort) and query.sort[0].descending,
+            query.limit,
+        )
 
     def _wrapped(self, body: str, outputs: list[Output], query: Query) -> str:
         names = {output.name: f"s.c{index}" for index, output in enumerate(outputs)}
@@ -545,8 +574,8 @@ class _Pages:
                     if query.api == "entity"
                     else malformed(f'Sort key "{key.name}" not among output columns.')
                 )
-        self._backwards = query.before is not None and query.after is None
-        if self._backwards and query.limit is None:
+        self.backwards = query.before is not None and query.after is None
+        if self.backwards and query.limit is None:
             raise malformed("Page @before(...) modifier not allowed without limit parameter.")
         self.conditions: list[str] = []
         if query.after is not None:
@@ -554,13 +583,20 @@ class _Pages:
         if query.before is not None:
             self.conditions.append(self._beyond(query.sort, query.before, before=True))
 
-    def finish(self, body: str) -> str:
-        """The statement in order and cut to its page."""
+    def listed(self) -> str:
+        """What `finish` needs to find in a body that does not give the outputs."""
+        if not self.backwards:
+            return ""
+        names = dict.fromkeys(key.name for key in self._query.sort)
+        return "".join(f", {self._cells[name]} AS c{self._index[name]}" for name in names)
+
+    def finish(self, body: str, columns: str | None = None) -> str:
+        """The statement in order and cut to its page. `columns` are those that the body gives, if not the outputs."""
         if not self._query.sort:
             return body + _limit(self._query)
-        body += f" ORDER BY {self._order(self._backwards)}{_limit(self._query)}"
-        if self._backwards:
-            columns = ", ".join(f"c{index}" for index in range(len(self._outputs)))
+        body += f" ORDER BY {self._order(self.backwards)}{_limit(self._query)}"
+        if self.backwards:
+            columns = columns or ", ".join(f"c{index}" for index in range(len(self._outputs)))
             cells = {name: f"c{index}" for name, index in self._index.items()}
             body = f"SELECT {columns} FROM ({body}) ORDER BY {self._order(False, cells)}"
         return body

@@ -30,6 +30,28 @@ def balanced(operator: str, terms: list[str]) -> str:
 
 
 @dataclass(slots=True)
+class Batches:
+    """The same rows in pieces, for output that comes from one table alone.
+
+    A statement that gives rows one by one takes Python's lock for each, and waits for it as long as another thread
+    is busy; these take it once for some hundred rows.
+    """
+
+    cells: list[str]
+    """The SQL of each output column."""
+    source: str
+    """The table, as `alias` in the cells."""
+    alias: str
+    identities: str
+    """A statement for the `_id`s of all rows, in their order."""
+    wheres: list[str]
+    key: str | None
+    """Where the rows are all of the table's, ordered by this unique cell: no identities are needed then."""
+    descending: bool
+    limit: int | None
+
+
+@dataclass(slots=True)
 class Compiled:
     """A statement ready to run.
 
@@ -43,6 +65,8 @@ class Compiled:
     """Output names and types. For `targets`: the columns that the URL names, the SQL itself gives only `_id`."""
     tables: list[Table]
     """Every table that is read, those of row policies included."""
+    batches: Batches | None = None
+    """Another way to the same rows."""
     arrays_as_json: bool = False
     """CSV shows arrays as JSON (`?arrays=json`)."""
     forbidden: str | None = None
