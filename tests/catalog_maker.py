@@ -12,6 +12,7 @@ from satchel.core.deriva.model_reader import read_model
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.reach.choices import Choices
 from satchel.core.deriva.reach.gather import Gathered
+from satchel.core.deriva.reach.pages import ReadRow
 from satchel.core.deriva.reach.plan import plan
 from satchel.core.deriva.reach.store import Store
 
@@ -94,7 +95,12 @@ def gathered_of(
             planned.name,
             0,
             [
-                (row["RID"], row.get("Length"), int(bool(row.get("URL"))), *(row.get(c) for c in planned.columns))
+                ReadRow(
+                    row["RID"],
+                    row.get("Length"),
+                    int(bool(row.get("URL"))),
+                    tuple(row.get(column) for column in planned.columns),
+                )
                 for row in rows
             ],
         )

@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,7 +18,11 @@ from aiohttp import web
 from catalog_maker import SYSTEM, VOCABULARY, T, schema_document
 
 SNAPSHOT = "361-FHRB-PTNM"
-_ATTRIBUTE = re.compile(r"([^/]+)/(?:([^/]+)::null::/)?([^@]+)@sort\((\w+)\)(?:@after\(([^)]*)\))?\?limit=(\d+)")
+_ATTRIBUTE = re.compile(
+    r"([^/]+)/"
+    r"(?:([^/]+)::null::/|([^/=]+)=(?:any\(([^)]*)\)|([^/]*))/)?"
+    r"([^@]+)@sort\((\w+)\)(?:@after\(([^)]*)\))?\?limit=(\d+)"
+)
 
 
 class SmallErmrest:
@@ -33,6 +38,8 @@ class SmallErmrest:
         self.patience = 0
         self.forbidden: set[str] = set()
         self.lies: dict[str, int] = {}
+        self.collation: Callable[[str], Any] = str
+        """What RIDs are sorted by."""
         self.application = web.Application()
         self.application.router.add_get("/{rest:.*}", self.answer)
 
@@ -88,23 +95,25 @@ class SmallErmrest:
         return 200, [{"n": self.lies.get(name, len(self._visible(name)))}]
 
     def _attribute(self, path: str) -> tuple[int, Any]:
-        match = re.fullmatch(
-            r"([^/]+)/(?:([^/]+)::null::/)?([^@]+)@sort\((\w+)\)(?:@after\(([^)]*)\))?\?limit=(\d+)", path
-        )
+        match = _ATTRIBUTE.fullmatch(path)
         if not match:
             return 400, f"Request malformed. Detail: {path}"
         name = unquote(match[1])
-        rows = sorted(self._visible(name), key=lambda row: row["RID"])
+        rows = sorted(self._visible(name), key=lambda row: self.collation(row["RID"]))
         if match[2]:
             rows = [row for row in rows if row.get(unquote(match[2])) is None]
-        columns = [piece.rpartition(":=") for piece in match[3].split(",")]
+        if match[3]:
+            values = [match[5]] if match[4] is None else match[4].split(",")
+            rows = [row for row in rows if row.get(unquote(match[3])) in map(unquote, values)]
+        columns = [piece.rpartition(":=") for piece in match[6].split(",")]
         there = {*SYSTEM, *self.tables[name].columns, *(VOCABULARY if self.tables[name].vocabulary else ())}
         there |= {"URL", "Filename", "Length", "MD5"} if self.tables[name].asset else set()
         if missing := {unquote(column) for _, _, column in columns} - there:
             return 409, f"Request conflicts with state of server. Detail: Requested column {missing} does not exist."
-        if match[5] is not None:
-            rows = [row for row in rows if row["RID"] > unquote(match[5])]
-        shown = rows[: int(match[6])]
+        if match[8] is not None:
+            after = self.collation(unquote(match[8]))
+            rows = [row for row in rows if self.collation(row["RID"]) > after]
+        shown = rows[: int(match[9])]
         return 200, [{short or column: row.get(unquote(column)) for short, _, column in columns} for row in shown]
 
     def _visible(self, name: str) -> list[dict[str, Any]]:

@@ -11,23 +11,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from satchel.core.deriva import paths
-from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.model import Model
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.reach.choices import Choices
+from satchel.core.deriva.reach.explore import explore
+from satchel.core.deriva.reach.pages import PAGE, PageReader
 from satchel.core.deriva.reach.plan import Plan, PlannedTable, hides, plan, readable
 from satchel.core.deriva.reach.store import Store
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context, Stage
 
-PAGE = 10_000
 TABLES_AT_ONCE = 6
-Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +90,11 @@ async def gather(
             Kind.NOT_ALLOWED, f"You may not read {root}, which holds {rid}.", "Ask the owner of the data for access."
         )
     wanted = plan(model, root, choices, everything=everything)
-    store = await asyncio.to_thread(Store, file, (catalog.host, catalog.id, catalog.snapshot), wanted)
+    identity = [catalog.host, catalog.id, catalog.snapshot, rid, str(wanted.whole_vocabularies)]
+    identity += sorted(f"{enters} {leaves}" for enters, leaves in wanted.ways)
+    store = await asyncio.to_thread(Store, file, identity, wanted)
     try:
-        totals = await _read_all(catalog, wanted, store, context, page)
+        totals = await _read_all(catalog, rid, model, wanted, store, context, page)
         await asyncio.to_thread(store.build, model)
         denied = frozenset(store.denied())
     except BaseException:
@@ -115,7 +114,7 @@ async def gather(
 
 
 async def _read_all(
-    catalog: Catalog, wanted: Plan, store: Store, context: Context | None, page: int
+    catalog: Catalog, rid: str, model: Model, wanted: Plan, store: Store, context: Context | None, page: int
 ) -> dict[TableName, int]:
     totals: dict[TableName, int] = {}
     manager: AbstractContextManager[Stage | None] = (
@@ -123,6 +122,16 @@ async def _read_all(
     )
     with manager as stage:
         await _each(wanted.tables, lambda planned: _count(catalog, planned, store, totals))
+        if await asyncio.to_thread(store.empty):
+            found = await explore(catalog, wanted, model, rid, totals)
+            if found is not None:
+                await asyncio.to_thread(store.add_explored, found)
+                if stage is not None:
+                    stage.total = sum(len(rows) for rows, _ in found.values())
+                    stage.add(stage.total)
+                return totals
+        if await asyncio.to_thread(store.explored):
+            return totals
         if stage is not None:
             stage.total = sum(totals.values())
         # Large tables first: their pages come one after the other, and the others fill the time between.
@@ -172,7 +181,7 @@ async def _read(
     if part is not None:
         part.add(done)
     if not await asyncio.to_thread(store.finished, name):
-        reader = _Reader(catalog, planned, page)
+        reader = PageReader(catalog, planned, page)
         writing: asyncio.Task[None] | None = None
         try:
             while True:
@@ -185,7 +194,7 @@ async def _read(
                     part.add(len(rows))
                 if len(rows) < page:
                     break
-                after = rows[-1][0]
+                after = rows[-1].rid
             await writing
         finally:
             if writing is not None and not writing.done():
@@ -199,66 +208,6 @@ async def _read(
             f"{catalog.host} counts {totals[name]} rows in {name} but gave {done}.",
             "Both were asked of the same snapshot, so something is wrong on the server; tell its administrator.",
         )
-
-
-class _Reader:
-    """Pages of one table as rows for `Store.add`. Short names for the columns keep the answers small."""
-
-    def __init__(self, catalog: Catalog, planned: PlannedTable, size: int) -> None:
-        self._catalog = catalog
-        self._name = planned.name
-        self._size = size
-        asset = planned.table.asset
-        self._is_asset = asset is not None
-        length = asset.length if asset is not None else None
-        if length is not None and hides(planned.table, (length,)):
-            length = None
-        columns = {"r": "RID", **({"l": length} if length else {})}
-        columns.update((f"k{n}", column) for n, column in enumerate(planned.columns))
-        self._projection = ",".join(f"{short}:={paths.escape(column)}" for short, column in columns.items())
-        kinds = {"r": str}
-        fields = [(short, kinds.get(short, Scalar)) for short in ("r", "l", *(f"k{n}" for n in range(len(columns))))]
-        given = [(short, kind) if short in columns else (short, kind, None) for short, kind in fields]
-        row = msgspec.defstruct("Row", sorted(given, key=len), gc=False, array_like=False)
-        self._decoder = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
-        self._keys = [f"k{n}" for n in range(len(planned.columns))]
-
-    async def page(self, after: str | None) -> list[tuple[Any, ...]]:
-        """The rows after a RID."""
-        path = f"attribute/{self._name.path}/{self._projection}@sort(r)"
-        if after is not None:
-            path += f"@after({paths.escape(after)})"
-        body = await self._catalog.read(f"{path}?limit={self._size}", JSON)
-        return await asyncio.to_thread(self._decode, body)
-
-    def _decode(self, body: bytes) -> list[tuple[Any, ...]]:
-        try:
-            rows: list[Any] = self._decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SatchelError(
-                Kind.SERVER, f"{self._catalog.host} gives rows of {self._name} that make no sense.", "", str(error)
-            ) from error
-        asset = int(self._is_asset)
-        keys = self._keys
-        return [(row.r, _length(row.l), asset, *(_text(getattr(row, key)) for key in keys)) for row in rows]
-
-
-def _text(value: Scalar) -> str | None:
-    """A key's value so that equal ones are the same text on both sides of a reference."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _length(value: Scalar) -> int | None:
-    """A number of bytes; None when it is none (SQLite's integers end at 2^63)."""
-    if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdigit() else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 2**63:
-        return None
-    return int(value)
 
 
 async def _without_files(catalog: Catalog, planned: PlannedTable, store: Store) -> None:

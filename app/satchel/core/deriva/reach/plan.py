@@ -34,6 +34,10 @@ class Plan:
 
     root: TableName
     tables: tuple[PlannedTable, ...]
+    ways: frozenset[Way]
+    """Through associations: those that are followed, and those that might be."""
+    whole_vocabularies: bool
+    """Whether vocabularies come whole, or might."""
 
 
 def plan(model: Model, root: TableName, choices: Choices, *, everything: bool = False) -> Plan:
@@ -57,7 +61,8 @@ def plan(model: Model, root: TableName, choices: Choices, *, everything: bool = 
             ways.update(offer.ways)
     down = _down(model, root, excluded, frozenset(ways))
     tables = _up(model, down, excluded)
-    return Plan(root, tuple(_planned(model, model.tables[name], tables, down) for name in sorted(tables)))
+    planned = tuple(_planned(model, model.tables[name], tables, down) for name in sorted(tables))
+    return Plan(root, planned, frozenset(ways), everything or chosen.whole_vocabularies)
 
 
 def readable(table: Table | None) -> bool:

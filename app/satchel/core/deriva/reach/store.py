@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import msgspec
 
 from satchel.core.deriva.model import ForeignKey, Model
 from satchel.core.deriva.names import TableName
+from satchel.core.deriva.reach.pages import ReadRow
 from satchel.core.deriva.reach.plan import Plan, PlannedTable, unreadable_columns
 from satchel.core.errors import Kind, SatchelError
 
@@ -92,26 +93,44 @@ class Store:
         row = self._one(f"SELECT o + 1, rid FROM r{i} ORDER BY o DESC LIMIT 1")  # noqa: S608 - i is a number
         return (int(row[0]), str(row[1])) if row else (0, None)
 
-    def add(self, name: TableName, first: int, rows: Iterable[Sequence[Any]]) -> None:
-        """Add a page: `(rid, length, is an asset, *columns)` for each row.
+    def add(self, name: TableName, first: int, rows: Iterable[ReadRow], step: int = 1) -> None:
+        """Add a page.
 
         Args:
             name: of the table.
             first: the number of the page's first row.
             rows: in the server's order.
+            step: how far apart the rows are numbered: 1 when they are all that there are.
         """
         i = self.number[name]
         marks = ",".join("?" * (4 + len(self.plan.tables[i].columns)))
         with self._lock, self._told(), self._db:
             self._db.executemany(
                 f"INSERT INTO r{i} VALUES ({marks})",  # noqa: S608 - i is a number
-                ((o, *row) for o, row in enumerate(rows, first)),
+                ((first + n * step, row.rid, row.length, row.asset, *row.keys) for n, row in enumerate(rows)),
             )
 
     def finish(self, name: TableName) -> None:
         """Mark a table as read to its end."""
         with self._lock, self._told(), self._db:
             self._db.execute("UPDATE tables SET done = 1 WHERE i = ?", (self.number[name],))
+
+    def empty(self) -> bool:
+        """Whether nothing was read yet."""
+        row = self._one("SELECT count(*) FROM tables WHERE done AND NOT denied")
+        return row is not None and not row[0] and all(self.last(name)[0] == 0 for name in self.number)
+
+    def explored(self) -> bool:
+        """Whether only those rows were read to which the rule led."""
+        return self._one("SELECT 1 FROM about WHERE key = 'explored'") is not None
+
+    def add_explored(self, tables: Mapping[TableName, tuple[Sequence[ReadRow], int]]) -> None:
+        """Add, all or nothing, the rows to which the rule led, in order, and how far apart to number them."""
+        with self._lock, self._told(), self._db:
+            for name, (rows, step) in tables.items():
+                self.add(name, 0, rows, step)
+            self._db.execute("UPDATE tables SET done = 1")
+            self._db.execute("INSERT INTO about VALUES ('explored', '1')")
 
     def deny(self, name: TableName) -> None:
         """Note that the server does not let this user read a table after all."""
