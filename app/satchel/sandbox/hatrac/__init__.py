@@ -1,1 +1,5 @@
 """Hatrac over plain files."""
+
+from .files import Hatrac
+
+__all__ = ["Hatrac"]

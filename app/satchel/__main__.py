@@ -1,0 +1,25 @@
+"""`satchel` opens the window; with a subcommand it is the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Dispatch; each way imports only what it needs."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] == "sandbox":
+        from satchel.sandbox.cli import main as sandbox
+
+        return sandbox(arguments[1:])
+    if not arguments or arguments == ["--sandbox"]:
+        from satchel.gui.app import main as window
+
+        return window(arguments)
+    from satchel.cli.main import main as command
+
+    return command(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The server: who asks, what goes wrong on demand, and which service answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from aiohttp import web
+
+from .authn import Authn
+from .ermrest.routes import ErmrestService
+from .faults import Faults
+from .hatrac.service import HatracService
+
+_log = logging.getLogger(__name__)
+LARGEST_BODY = 1 << 30
+
+
+class Sandbox:
+    """The services of one folder.
+
+    Args:
+        folder: holds everything; may have been used before.
+        faults: what goes wrong.
+    """
+
+    def __init__(self, folder: Path, faults: Faults) -> None:
+        self.authn = Authn(folder / "authn")
+        self.ermrest = ErmrestService(folder / "ermrest")
+        self.hatrac = HatracService(folder / "hatrac")
+        self.faults = faults
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
+        if self.faults.any:
+            app.on_response_prepare.append(self._prepare)
+        app.on_cleanup.append(self._cleanup)
+        return app
+
+    async def _prepare(self, request: web.Request, _response: web.StreamResponse) -> None:
+        if not request.path.startswith("/authn"):
+            self.faults.wrap(request._payload_writer)
+
+    async def _cleanup(self, _app: web.Application) -> None:
+        await self.ermrest.close()
+        await self.hatrac.close()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.path
+        try:
+            if path.startswith("/authn"):
+                return await self.authn.handle(request)
+            if self.faults.any:
+                instead = await self.faults.before()
+                if instead is not None:
+                    return instead
+            client = self.authn.client(request)
+            if path.startswith("/ermrest"):
+                return await self.ermrest.handle(request, client)
+            if path.startswith("/hatrac"):
+                return await self.hatrac.handle(request, client)
+            if path == "/":
+                return web.Response(text="This is Satchel's sandbox: /ermrest, /hatrac and /authn are here.\n")
+            if path.startswith("/deriva"):
+                return web.Response(status=501, text="The sandbox has no export service yet.\n")
+            return web.Response(status=404, text="<h1>Not Found</h1>\n", content_type="text/html")
+        except (ConnectionResetError, asyncio.CancelledError, web.HTTPException):
+            raise
+        except Exception:
+            _log.exception("%s %s", request.method, request.path)
+            return web.Response(status=500, text="Internal server error. Detail: see the sandbox's log\n")

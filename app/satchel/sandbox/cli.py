@@ -1,0 +1,135 @@
+"""`satchel sandbox`: serve until told to stop; says where it is in one line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from .authn import ADMIN, PASSWORDS, Authn, write_private
+from .faults import Faults
+
+DEMOS = ("none", "small", "large", "bench")
+_DEMO_FILE = "demo.json"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    people = ", ".join(f"{name} with the password {password}" for name, password in PASSWORDS.items())
+    found = argparse.ArgumentParser(
+        prog="satchel sandbox",
+        description="A Deriva server in a folder, on loopback: a demo catalog to try Satchel on.",
+        epilog=f"Who may sign in: {people}.",
+    )
+    found.add_argument("--dir", type=Path, help="the folder; kept between starts (default: a temporary one)")
+    found.add_argument("--port", type=int, default=0, help="the port (default: a free one)")
+    found.add_argument("--demo", choices=DEMOS, default="small", help="the demo catalog (default small)")
+    found.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds before each answer")
+    found.add_argument("--bandwidth", type=float, default=0.0, metavar="MBS", help="megabytes a second for each answer")
+    found.add_argument("--fail", type=float, default=0.0, metavar="RATE", help="share of requests that get 503")
+    found.add_argument("--cut", type=float, default=0.0, metavar="RATE", help="share of answers cut in mid-body")
+    found.add_argument("--seed", type=int, default=0, help="of what goes wrong")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve. Returns the exit status."""
+    options = parser().parse_args(argv)
+    for name in ("fail", "cut"):
+        if not 0 <= getattr(options, name) <= 1:
+            print(f"satchel sandbox: --{name} is a share between 0 and 1", file=sys.stderr)
+            return 2
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="sandbox: %(message)s")
+    temporary = options.dir is None
+    folder = Path(tempfile.mkdtemp(prefix="satchel-sandbox-")) if temporary else options.dir.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return asyncio.run(_serve(folder, options))
+    except OSError as error:
+        print(f"satchel sandbox: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if temporary:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _serve(folder: Path, options: argparse.Namespace) -> int:
+    # Imported here: `satchel sandbox --help` answers at once.
+    from aiohttp import web
+
+    from .app import Sandbox
+    from .tls import certificates
+
+    faults = Faults(options.latency / 1000, options.bandwidth * 1e6, options.fail, options.cut, options.seed)
+    context, authority = certificates(folder / "tls")
+    sandbox = Sandbox(folder, faults)
+    demo = await asyncio.to_thread(_demo, folder, options.demo, sandbox)
+    runner = web.AppRunner(sandbox.application(), access_log=None, handle_signals=False, shutdown_timeout=0.3)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", options.port, ssl_context=context)
+    await site.start()
+    addresses = runner.addresses
+    port = int(addresses[0][1])
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    print(json.dumps(_ready(folder, port, authority, sandbox.authn, demo)), flush=True)
+    parent = os.getppid()
+    while not stopped.is_set():
+        try:
+            await asyncio.wait_for(stopped.wait(), 1.0)
+        except TimeoutError:
+            # A temporary sandbox does not outlive who started it.
+            if options.dir is None and os.getppid() != parent:
+                break
+    await runner.cleanup()
+    return 0
+
+
+def _demo(folder: Path, size: str, sandbox: object) -> dict[str, str]:
+    """Build the demo catalog unless the folder has one already. Gives catalog, root, dataset, version."""
+    kept = folder / _DEMO_FILE
+    if kept.exists():
+        found: dict[str, str] = json.loads(kept.read_text())
+        return found
+    if size == "none":
+        return {}
+    from .demo import build  # type: ignore[attr-defined]
+
+    info = build(sandbox.ermrest.store, sandbox.hatrac.files, size)  # type: ignore[attr-defined]
+    made = {"catalog": info.catalog, "root": info.root, "dataset": info.dataset, "version": info.version}
+    temporary = kept.with_suffix(".new")
+    temporary.write_text(json.dumps(made))
+    temporary.replace(kept)
+    return made
+
+
+def _ready(folder: Path, port: int, authority: Path, authn: Authn, demo: dict[str, str]) -> dict[str, str | None]:
+    host = f"localhost:{port}"
+    files = {}
+    for name, token in authn.tokens.items():
+        files[name] = folder / ("credential.json" if name == ADMIN.id else "credential-user.json")
+        write_private(files[name], {host: {"bearer-token": token, "cookie": f"webauthn={token}"}})
+    users = folder / "users.json"
+    write_private(users, {name: f"webauthn={token}" for name, token in authn.tokens.items()})
+    return {
+        "url": f"https://{host}",
+        "host": host,
+        "ca": str(authority),
+        "credential": str(files["admin"]),
+        "credential_user": str(files["user"]),
+        "users": str(users),
+        "catalog": demo.get("catalog"),
+        "root": demo.get("root"),
+        "dataset": demo.get("dataset"),
+        "version": demo.get("version"),
+    }

@@ -1,0 +1,412 @@
+"""Writing rows: insert, update, delete, with keys and foreign keys held and history kept.
+
+Foreign keys are checked once a request, by sets, after its rows are in: a request is one statement to its client.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from . import rids, types
+from .inputs import converter, missing_value
+from .model import Column, ErmrestError, ForeignKey, Model, Table
+from .problems import conflict, malformed
+
+if TYPE_CHECKING:
+    from .catalog import Transaction
+
+_BATCH = 5_000
+_SYSTEM = ("RID", "RCT", "RMT", "RCB", "RMB")
+_BTREE_MAXIMUM = 2704
+_INDEXING = "tag:isrd.isi.edu,2018:indexing-preferences"
+
+
+@dataclass(slots=True)
+class Inserted:
+    """What an insert has made: the inner ids of the new row versions and their RIDs, in order."""
+
+    ids: list[int] = field(default_factory=list)
+    rids: list[str] = field(default_factory=list)
+
+
+def find(model: Model, schema: str, name: str) -> Table:
+    """A table by name. Raises ErmrestError 409."""
+    found = model.schemas.get(schema)
+    if found is None:
+        raise conflict(f"Schema {schema} does not exist.")
+    table = found.tables.get(name)
+    if table is None:
+        raise conflict(f"Table {name} does not exist in schema {schema}.")
+    return table
+
+
+def insert(
+    transaction: Transaction,
+    table: Table,
+    given: Iterable[Mapping[str, Any]],
+    *,
+    defaults: frozenset[str] = frozenset(),
+    nondefaults: frozenset[str] = frozenset(),
+    skip_conflicts: bool = False,
+    text_input: bool = False,
+    all_columns: bool = False,
+) -> Inserted:
+    """Insert rows.
+
+    Args:
+        transaction: the write under way.
+        table: into which.
+        given: rows by column name; unknown columns are dropped, as the real server does.
+        defaults: columns that the server fills although rows name them.
+        nondefaults: system columns that are taken from the rows.
+        skip_conflicts: leave out rows whose key is there already.
+        text_input: values are texts of CSV.
+        all_columns: rows have all columns: None is null and not the default.
+
+    Raises:
+        ErmrestError: a row violates a type, a not-null rule, a key or a foreign key.
+    """
+    taken = {"RID", *nondefaults} & nondefaults
+    columns = table.columns
+    plan = [_filler(transaction, c, c.name in taken, c.name in defaults, text_input) for c in columns]
+    marks = ",".join("?" * (len(columns) + 2))
+    conflict_clause = "OR IGNORE " if skip_conflicts else ""
+    phys = ",".join(c.phys for c in columns)
+    statement = f"INSERT {conflict_clause}INTO {table.phys} (_id, _from, {phys}) VALUES ({marks})"
+    (first,) = transaction.db.execute(f"SELECT coalesce(max(_id), 0) + 1 FROM {table.phys}").fetchone()
+    rid_at = next((n for n, c in enumerate(columns) if c.name == "RID"), None)
+    limits = _length_limits(table)
+    made = Inserted()
+    source, now, next_id = iter(given), transaction.now, first
+    while batch := list(islice(source, _BATCH)):
+        own_rids = iter(transaction.take_rids(len(batch))) if "RID" not in taken else None
+        tuples = []
+        for row in batch:
+            values = [fill(row) for fill in plan]
+            if rid_at is not None:
+                if own_rids is not None:
+                    values[rid_at] = rids.encode(next(own_rids))
+                elif values[rid_at] is None:
+                    values[rid_at] = transaction.new_rid()
+                else:
+                    transaction.used_rid(str(values[rid_at]))
+            for position, column in enumerate(columns):
+                if values[position] is None and not column.nullok and column.name not in _SYSTEM:
+                    raise _null(column, "input_data", values)
+            for position, name in limits:
+                _check_length(table, name, values[position])
+            tuples.append((next_id, now, *values))
+            next_id += 1
+        try:
+            transaction.db.executemany(statement, tuples)
+        except sqlite3.IntegrityError as error:
+            raise _duplicate(transaction, table, tuples, error) from None
+        if skip_conflicts:
+            # Those that were left out are not there under their new ids.
+            low, high = tuples[0][0], tuples[-1][0]
+            there = {i for (i,) in transaction.db.execute(
+                f"SELECT _id FROM {table.phys} WHERE _id BETWEEN ? AND ?", (low, high)
+            )}  # fmt: skip
+            tuples = [t for t in tuples if t[0] in there]
+        made.ids.extend(t[0] for t in tuples)
+        if rid_at is not None:
+            made.rids.extend(t[rid_at + 2] for t in tuples)
+    if made.ids:
+        transaction.touched.add(table.phys)
+        for fkey in table.foreign_keys:
+            check_fkey(transaction, table, fkey, since=first, prefix="Input data violates model. ERROR:  ")
+    return made
+
+
+def _filler(transaction: Transaction, column: Column, taken: bool, defaulted: bool, text_input: bool) -> Any:
+    """The function that gives a column's value for a row."""
+    name, client = column.name, transaction.client.id
+    if name in _SYSTEM:
+        now = types.moment_text(transaction.when.replace(tzinfo=None)) + "+00:00"
+        own: types.Value = {"RCT": now, "RMT": now, "RCB": client, "RMB": client}.get(name)
+        if not taken:
+            return lambda row: own
+        convert = converter(column.type, text_input=text_input)
+        return lambda row: own if (value := row.get(name)) is None else convert(value)
+    default = missing_value(column)
+    if defaulted:
+        given_default = None if column.default is None else default
+        return lambda row: given_default
+    convert = converter(column.type, text_input=text_input)
+    if text_input:
+        return lambda row: convert(row.get(name))
+    return lambda row: convert(row[name]) if name in row else default
+
+
+def _null(column: Column, relation: str, values: Sequence[Any]) -> ErmrestError:
+    shown = ", ".join("null" if v is None else str(v) for v in values)
+    return conflict(
+        f'null value in column "{column.name}" of relation "{relation}" violates not-null constraint\n'
+        f"DETAIL:  Failing row contains ({shown}).\n"
+    )
+
+
+def _length_limits(table: Table) -> list[tuple[int, str]]:
+    """Positions and names of columns whose values an index bounds: the server indexes every text by default."""
+    found = []
+    for position, column in enumerate(table.columns):
+        preferences = column.annotations.get(_INDEXING) or table.annotations.get(_INDEXING) or {}
+        if types.family(column.type) == "text" and preferences.get("btree") is not False:
+            found.append((position, column.name))
+    return found
+
+
+def _check_length(table: Table, name: str, value: Any) -> None:
+    """Refuse a text that no B-tree page could hold. The real server compresses first: repetitive texts pass."""
+    if not isinstance(value, str) or len(value) * 4 <= _BTREE_MAXIMUM:
+        return
+    data = value.encode()
+    if len(data) <= _BTREE_MAXIMUM:
+        return
+    windows = {data[i : i + 4] for i in range(0, len(data) - 3)}
+    kept = int(len(data) * min(1.0, 0.1 + len(windows) / len(data)))
+    if kept <= _BTREE_MAXIMUM:
+        return
+    index = f"{table.name}_{name}_idx"
+    if kept > 8191:
+        raise malformed(f'index row requires {kept} bytes, maximum size is 8191 for index "{index}"\n')
+    raise malformed(
+        f'index row size {kept} exceeds btree version 4 maximum {_BTREE_MAXIMUM} for index "{index}"\n'
+        "HINT:  Values larger than 1/3 of a buffer page cannot be indexed.\n"
+        "Consider a function index of an MD5 hash of the value, or use full text indexing.\n"
+    )
+
+
+def _duplicate(
+    transaction: Transaction, table: Table, tuples: Sequence[tuple[Any, ...]], error: sqlite3.IntegrityError
+) -> ErmrestError:
+    """Says which key has which value twice, as PostgreSQL does."""
+    phys = {c.phys: c for c in table.columns}
+    named = set(re.findall(r"\bc\d+\b", str(error)))
+    for key in table.keys:
+        columns = [c for name in key.columns if (c := table.column(name))]
+        if {c.phys for c in columns} != named:
+            continue
+        places = [2 + table.columns.index(c) for c in columns]
+        where = " AND ".join(f"{c.phys} = ?" for c in columns)
+        seen: set[tuple[Any, ...]] = set()
+        for row in tuples:
+            value = tuple(row[p] for p in places)
+            there = transaction.db.execute(
+                f"SELECT 1 FROM {table.phys} WHERE _to IS NULL AND {where} AND _id < ?", (*value, tuples[0][0])
+            ).fetchone()
+            if there or value in seen:
+                names = ", ".join(f'"{c.name}"' for c in columns)
+                values = ", ".join(map(str, value))
+                return conflict(
+                    "Input data violates model. ERROR:  duplicate key value violates unique constraint "
+                    f'"{key.constraint[1]}"\nDETAIL:  Key ({names})=({values}) already exists.\n'
+                )
+            seen.add(value)
+    return conflict(f"Input data violates model. ERROR:  {error} {sorted(phys.keys() & named)}\n")
+
+
+def check_fkey(transaction: Transaction, table: Table, fkey: ForeignKey, since: int = 0, prefix: str = "") -> None:
+    """Hold a foreign key for the live rows from an inner id on. Raises ErmrestError 409 naming a value that dangles."""
+    referenced = find(transaction.model, fkey.ref_schema, fkey.ref_table)
+    froms = [c for name in fkey.columns if (c := table.column(name))]
+    tos = [c for name in fkey.ref_columns if (c := referenced.column(name))]
+    present = " AND ".join(f"a.{c.phys} IS NOT NULL" for c in froms)
+    equal = " AND ".join(f"b.{t.phys} = a.{f.phys}" for f, t in zip(froms, tos, strict=True))
+    dangling = transaction.db.execute(
+        f"SELECT {', '.join('a.' + c.phys for c in froms)} FROM {table.phys} a WHERE a._to IS NULL AND a._id >= ? "
+        f"AND {present} AND NOT EXISTS (SELECT 1 FROM {referenced.phys} b WHERE b._to IS NULL AND {equal}) LIMIT 1",
+        (since,),
+    ).fetchone()
+    if dangling is not None:
+        raise conflict(
+            f'{prefix}insert or update on table "{table.name}" violates foreign key constraint "{fkey.constraint[1]}"\n'
+            f"DETAIL:  Key ({', '.join(fkey.columns)})=({', '.join(map(str, dangling))}) is not present in table "
+            f'"{referenced.name}".\n'
+        )
+
+
+def update(
+    transaction: Transaction,
+    table: Table,
+    given: Sequence[Mapping[str, Any]],
+    keys: Sequence[tuple[str, str]],
+    targets: Sequence[tuple[str, str]],
+    *,
+    text_input: bool = False,
+) -> list[int]:
+    """Update rows that keys find.
+
+    Args:
+        transaction: the write under way.
+        table: of which.
+        given: rows by input name.
+        keys: pairs of input name and column; together they find rows.
+        targets: pairs of input name and column to be set; a name that is missing from a row sets null.
+        text_input: values are texts of CSV.
+
+    Returns:
+        For each input row that found a row its place among the inputs.
+
+    Raises:
+        ErmrestError: as `insert`, and 400 when two inputs have the same key.
+    """
+    key_columns = [(name, _column(table, column)) for name, column in keys]
+    target_columns = [(name, _column(table, column)) for name, column in targets]
+    key_converters = [converter(c.type, text_input=text_input) for _, c in key_columns]
+    converters = [converter(c.type, text_input=text_input) for _, c in target_columns]
+    where = " AND ".join(f"{c.phys} IS ?" for _, c in key_columns)
+    phys = ", ".join(c.phys for c in table.columns)
+    limits = dict(_length_limits(table))
+    found: list[int] = []
+    changes: dict[int, dict[int, Any]] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for place, row in enumerate(given):
+        key = tuple(convert(row.get(name)) for convert, (name, _) in zip(key_converters, key_columns, strict=True))
+        if key in seen:
+            raise malformed(f"Input rows have the key {', '.join(map(str, key))} more than once.")
+        seen.add(key)
+        values = {}
+        for convert, (name, column) in zip(converters, target_columns, strict=True):
+            raw = row.get(name)
+            value = None if raw is None and name not in row else convert(raw)
+            position = table.columns.index(column)
+            if position in limits:
+                _check_length(table, column.name, value)
+            values[position] = value
+        ids = [i for (i,) in transaction.db.execute(f"SELECT _id FROM {table.phys} WHERE _to IS NULL AND {where}", key)]
+        if ids:
+            found.append(place)
+        for inner in ids:
+            changes[inner] = values
+    del phys
+    rewrite(transaction, table, changes)
+    return found
+
+
+def _column(table: Table, name: str) -> Column:
+    column = table.column(name)
+    if column is None:
+        raise conflict(f"Requested column {name} does not exist in table {table.name}.")
+    return column
+
+
+def rewrite(transaction: Transaction, table: Table, changes: Mapping[int, Mapping[int, Any]]) -> None:
+    """Give live row versions, named by inner id, new values by column position; referring rows follow or object."""
+    if not changes:
+        return
+    db, now = transaction.db, transaction.now
+    columns = table.columns
+    phys = ", ".join(c.phys for c in columns)
+    stamp = types.moment_text(transaction.when.replace(tzinfo=None)) + "+00:00"
+    system = {"RMT": stamp, "RMB": transaction.client.id}
+    old_rows, new_rows = [], []
+    (next_id,) = db.execute(f"SELECT coalesce(max(_id), 0) + 1 FROM {table.phys}").fetchone()
+    first = next_id
+    for inner, values in changes.items():
+        old = db.execute(f"SELECT {phys} FROM {table.phys} WHERE _id = ?", (inner,)).fetchone()
+        new = list(old)
+        for position, value in values.items():
+            new[position] = value
+        for position, column in enumerate(columns):
+            if column.name in system and position not in values:
+                new[position] = system[column.name]
+            if new[position] is None and not column.nullok and column.name not in _SYSTEM:
+                raise _null(column, table.name, new)
+        old_rows.append(old)
+        new_rows.append((next_id, now, *new))
+        next_id += 1
+    db.executemany(f"UPDATE {table.phys} SET _to = ? WHERE _id = ?", [(now, inner) for inner in changes])
+    marks = ",".join("?" * (len(columns) + 2))
+    try:
+        db.executemany(f"INSERT INTO {table.phys} (_id, _from, {phys}) VALUES ({marks})", new_rows)
+    except sqlite3.IntegrityError as error:
+        raise _duplicate(transaction, table, new_rows, error) from None
+    # A version that began in this very transaction was never visible: it leaves no history.
+    db.execute(f"DELETE FROM {table.phys} WHERE _from = _to")
+    transaction.touched.add(table.phys)
+    positions = set().union(*(set(v) for v in changes.values()))
+    touched = {columns[p].name for p in positions}
+    for fkey in table.foreign_keys:
+        if touched.intersection(fkey.columns):
+            check_fkey(transaction, table, fkey, since=first, prefix="Input data violates model. ERROR:  ")
+    for other, fkey in _referring(transaction.model, table):
+        if touched.intersection(fkey.ref_columns):
+            places = [columns.index(_column(table, name)) for name in fkey.ref_columns]
+            moved = [
+                (tuple(old[p] for p in places), tuple(new[p + 2] for p in places))
+                for old, new in zip(old_rows, new_rows, strict=True)
+            ]
+            _follow(transaction, table, other, fkey, [(a, b) for a, b in moved if a != b], fkey.on_update)
+
+
+def delete(transaction: Transaction, table: Table, inner_ids: Sequence[int]) -> None:
+    """End live row versions; referring rows are ended, nulled or object, as their foreign keys say."""
+    if not inner_ids:
+        return
+    db = transaction.db
+    phys = ", ".join(c.phys for c in table.columns)
+    gone = [
+        db.execute(f"SELECT {phys} FROM {table.phys} WHERE _id = ? AND _to IS NULL", (inner,)).fetchone()
+        for inner in inner_ids
+    ]
+    db.executemany(
+        f"UPDATE {table.phys} SET _to = ? WHERE _id = ? AND _to IS NULL", [(transaction.now, i) for i in inner_ids]
+    )
+    db.execute(f"DELETE FROM {table.phys} WHERE _from = _to")
+    transaction.touched.add(table.phys)
+    for other, fkey in _referring(transaction.model, table):
+        places = [table.columns.index(_column(table, name)) for name in fkey.ref_columns]
+        keys = [tuple(row[p] for p in places) for row in gone if row is not None]
+        _follow(transaction, table, other, fkey, [(key, None) for key in keys], fkey.on_delete)
+
+
+def _referring(model: Model, table: Table) -> list[tuple[Table, ForeignKey]]:
+    return [
+        (other, fkey)
+        for other in model.tables()
+        for fkey in other.foreign_keys
+        if (fkey.ref_schema, fkey.ref_table) == (table.schema, table.name)
+    ]
+
+
+def _follow(
+    transaction: Transaction,
+    table: Table,
+    other: Table,
+    fkey: ForeignKey,
+    moved: Sequence[tuple[tuple[Any, ...], tuple[Any, ...] | None]],
+    action: str,
+) -> None:
+    """Do to referring rows what a foreign key says when the key they refer to changed (or went: None)."""
+    db = transaction.db
+    columns = [_column(other, name) for name in fkey.columns]
+    positions = [other.columns.index(c) for c in columns]
+    where = " AND ".join(f"{c.phys} = ?" for c in columns)
+    for old, new in moved:
+        if any(value is None for value in old):
+            continue
+        ids = [i for (i,) in db.execute(f"SELECT _id FROM {other.phys} WHERE _to IS NULL AND {where}", old)]
+        if not ids:
+            continue
+        if action == "CASCADE" and new is None:
+            delete(transaction, other, ids)
+        elif action == "CASCADE" and new is not None:
+            values = dict(zip(positions, new, strict=True))
+            rewrite(transaction, other, dict.fromkeys(ids, values))
+        elif action == "SET NULL":
+            rewrite(transaction, other, dict.fromkeys(ids, dict.fromkeys(positions, None)))
+        elif action == "SET DEFAULT":
+            defaults = {p: missing_value(c) for p, c in zip(positions, columns, strict=True)}
+            rewrite(transaction, other, dict.fromkeys(ids, defaults))
+        else:
+            raise conflict(
+                f'update or delete on table "{table.name}" violates foreign key constraint "{fkey.constraint[1]}" on '
+                f'table "{other.name}"\nDETAIL:  Key ({", ".join(fkey.ref_columns)})=({", ".join(map(str, old))}) is '
+                f'still referenced from table "{other.name}".\n'
+            )
