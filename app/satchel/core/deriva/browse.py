@@ -117,8 +117,8 @@ async def open_catalog(host: str, catalog: str, access: Access | None = None) ->
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(Session.open(host, access, policy=BRISK))
         opened = Catalog(session, catalog)
-        info, model = await asyncio.gather(opened.info(), opened.model())
-        return Opened(opened, info, model, stack.pop_all())
+        info = await opened.info()  # first, for it can say best what is wrong
+        return Opened(opened, info, await opened.model(), stack.pop_all())
 
 
 async def rows(

@@ -232,9 +232,8 @@ class Catalog:
         return self.session.stream(f"{self.path}/{path}", accept=accept)
 
     def _not_found(self, error: SatchelError) -> SatchelError:
-        if error.kind is not Kind.NOT_FOUND:
-            return error
-        if "html" in error.detail.lower() or not error.message.startswith(f"{self.host} does not have it"):
+        """ERMrest's own 404 for a catalog; one in HTML comes from a server of another kind."""
+        if error.kind is not Kind.NOT_FOUND or "Detail: catalog" not in error.detail:
             return error
         return SatchelError(
             Kind.NOT_FOUND,
