@@ -58,4 +58,8 @@ def progress(view: JobView) -> tuple[float | None, str]:
 def end_words(view: JobView) -> tuple[str, str]:
     """What a notice says of a job that ended, and its tone."""
     tones = {"done": "success", "failed": "danger"}
+    if view.state == "done" and getattr(view.result, "valid", True) is False:
+        return f"{view.title}: the bag is not valid.", "danger"
+    if view.state == "done" and getattr(view.result, "complete", True) is False:
+        return f"{view.title}: done, but not everything is in the bag.", "warning"
     return f"{view.title}: {state_words(view).lower()}.", tones.get(view.state, "info")

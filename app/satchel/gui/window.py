@@ -396,12 +396,18 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self.home, self.home.jobs_changed)
 
     def _job_ended(self, view: JobView) -> None:
-        if self.current_page == "activity":
-            return
         from satchel.gui.jobs_words import end_words
 
         text, tone = end_words(view)
-        self.toasts.say(text, tone, action="Show", do=lambda: self.show_page("activity"))
+        checked = view.kind == "validate"
+        if self.current_page != ("bags" if checked else "activity"):
+            self.toasts.say(text, tone, action="Show", do=lambda: self._show_job(view))
+
+    def _show_job(self, view: JobView) -> None:
+        if view.kind == "validate":
+            self._bags_page().show_job(view.id)
+        else:
+            self.show_page("activity")
 
     # -- drops -----------------------------------------------------------------------------------------------------
 

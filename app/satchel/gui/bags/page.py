@@ -1,22 +1,237 @@
-"""The page on which bags are checked."""
+"""The page on which bags are checked: drop one, watch, read the verdict and what was found."""
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from satchel.gui.widgets.boxes import PageHead, ScrollPage
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
+
+from satchel.core.errors import SatchelError
+from satchel.gui import jobs_words
+from satchel.gui.bags.problems import ProblemsPane
+from satchel.gui.bags.progress import CheckProgress
+from satchel.gui.bags.verdict import Verdict, verdict
+from satchel.gui.engine_bridge import ALIVE
+from satchel.gui.home.lists import RecentList
+from satchel.gui.icons import IconDisc
+from satchel.gui.tasks import spawn
+from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4, SPACE_6
+from satchel.gui.widgets.announce import announce
+from satchel.gui.widgets.boxes import Card, PageHead, clear, row
+from satchel.gui.widgets.buttons import RowButton, button
+from satchel.gui.widgets.drop_zone import DropZone
+from satchel.gui.widgets.states import ErrorCard
+from satchel.gui.widgets.text import CopyLabel, label
 
 if TYPE_CHECKING:
+    from satchel.core.jobs.request import Request
+    from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
 
+LEVELS = (
+    ("full", "Every checksum (thorough)"),
+    ("fast", "Sizes only (fast)"),
+    ("completeness", "Whether all files are there"),
+    ("structure", "Only how it is built"),
+)
+BEFORE, FEW = 6, 2
+_DISCS = {
+    "success": ("success", "success", "success_soft"),
+    "warning": ("warning", "warning", "warning_soft"),
+    "danger": ("error", "danger", "danger_soft"),
+}
 
-class BagsPage(ScrollPage):
-    """Check a bag."""
+
+class BagsPage(QWidget):
+    """Check bags."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__()
-        self.body.addWidget(PageHead("Bags", "Check that a bag is whole and unchanged."))
+        self._window = window
+        self._job = ""
+        self._path = Path()
+        self._settled = False
+        self._listed: list[tuple[str, str]] = []
+        self.level = QComboBox()
+        self.level.setAccessibleName("How thorough")
+        for value, title in LEVELS:
+            self.level.addItem(title, value)
+        how = label("How &thorough", role="muted")
+        how.setBuddy(self.level)
+        head = PageHead("Bags", "Is anything missing, was anything changed?", how, self.level)
+
+        self.drop = DropZone("Drop a bag here to check it", "A folder or an archive: zip, tgz or tar. Click to choose.")
+        self.drop.dropped.connect(self._dropped)
+        self.drop.clicked.connect(window.choose_bag)
+        self.progress = CheckProgress()
+        self.progress.cancelled.connect(lambda: window.bridge.cancel(self._job))
+        self.progress.hide()
+        self.card = _VerdictCard()
+        self.card.again.clicked.connect(lambda: self.check(self._path))
+        self.card.open.clicked.connect(self._open)
+        self.card.hide()
+        self._errors = QVBoxLayout()
+        self.problems = ProblemsPane()
+        self.problems.hide()
+        self.before = RecentList("Checked before")
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(SPACE_6, SPACE_6, SPACE_6, SPACE_6)
+        inside.setSpacing(SPACE_4)
+        inside.addWidget(head)
+        inside.addWidget(self.drop)
+        inside.addWidget(self.progress)
+        inside.addWidget(self.card)
+        inside.addLayout(self._errors)
+        inside.addWidget(self.problems, 1)
+        inside.addWidget(self.before)
+        inside.addStretch(0)
+        self._stretch = inside.count() - 1
+        self._inside = inside
+        window.bridge.changed.connect(self._jobs_changed)
+        window.bridge.started.connect(self._jobs_changed)
+        self._jobs_changed()
+
+    # -- for the window ------------------------------------------------------------------------------------------------
 
     def check(self, path: Path) -> None:
-        """Check a bag."""
+        """Check a bag, folder or archive."""
+        self._path = path
+        spawn(self._submit(path, str(self.level.currentData())), "check a bag", self._failed)
+
+    def show_job(self, job: str) -> None:
+        """Show a check that ran or runs."""
+        self._follow(job)
+
+    def focus_filter(self) -> None:
+        """Put the focus into the problems' filter."""
+        if self.problems.isVisible():
+            self.problems.field.setFocus()
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    async def _submit(self, path: Path, level: str) -> None:
+        request = await self._window.bridge.call(_make_request, str(path), level)
+        job = await self._window.bridge.submit(request)
+        self._follow(job)
+
+    def _follow(self, job: str) -> None:
+        """Show this job from now on."""
+        self._job, self._settled = job, False
+        self.drop.set_compact(True)
+        clear(self._errors)
+        self.card.hide()
+        self.problems.hide()
+        self._jobs_changed()
+
+    def _jobs_changed(self) -> None:
+        view = self._window.bridge.jobs.view(self._job) if self._job else None
+        if view is None or self._settled:
+            self._list_before()
+            return
+        alive = view.state in ALIVE
+        self.progress.setVisible(alive)
+        if alive:
+            self.progress.show_view(view)
+            self._list_before()
+            return
+        self._settled = True
+        if view.result is not None:
+            self._show_verdict(view, verdict(view.result))
+        elif view.error is not None:
+            self._failed(SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail))
+        else:
+            self.card.show_text("warning", f"The check was {view.state}", "Nothing is said of the bag.", self._path)
+            self.card.show()
+        self._list_before()
+
+    def _show_verdict(self, view: JobView, said: Verdict) -> None:
+        path = Path(str(getattr(view.request, "path", self._path)))
+        self._path = path
+        self.card.show_text(said.tone, said.title, said.text, path)
+        self.card.show()
+        self.problems.setVisible(bool(said.problems))
+        self.problems.show_problems(said.problems)
+        self._inside.setStretch(self._stretch, 0 if said.problems else 1)
+        announce(self, f"{path.name}: {said.title}", urgent=said.tone == "danger")
+
+    def _failed(self, fault: BaseException) -> None:
+        from satchel.gui.widgets.states import as_error
+
+        self.progress.hide()
+        clear(self._errors)
+        self._errors.addWidget(ErrorCard(as_error(fault), button("Try again", lambda: self.check(self._path))))
+
+    # -- the rest ------------------------------------------------------------------------------------------------------
+
+    def _list_before(self) -> None:
+        shown = FEW if self.problems.isVisible() else BEFORE
+        views = [view for view in self._window.bridge.jobs.views() if view.kind == "validate" and view.id != self._job]
+        views = [view for view in views if view.state not in ALIVE][:shown]
+        listed = [(view.id, view.state) for view in views]
+        if listed == self._listed and listed:
+            return
+        self._listed = listed
+        rows: list[QWidget] = []
+        for view in views:
+            icon, role = jobs_words.icon_and_role(view)
+            text = jobs_words.line(view)
+            if view.result is not None:
+                said = verdict(view.result)
+                icon, role, text = _DISCS[said.tone][0], _DISCS[said.tone][1], said.title
+            path = str(getattr(view.request, "path", ""))
+            title = Path(path).name if path else view.title
+            rows.append(RowButton(icon, title, f"{text} · {path}", do=partial(self._follow, view.id), role=role))
+        self.before.put(rows, "Bags that you check are listed here, with what was found.")
+
+    def _dropped(self, paths: list[Path]) -> None:
+        for path in paths:
+            self.check(path)
+
+    def _open(self) -> None:
+        folder = self._path if self._path.is_dir() else self._path.parent
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._window.toasts.say("No program was found that shows folders.", "warning", str(folder))
+
+
+class _VerdictCard(Card):
+    """The verdict: a mark, a sentence, the bag's path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mark = QVBoxLayout()
+        self.title = label("", "heading")
+        self.text = label("", role="muted", wrap=True)
+        self.path = CopyLabel("", "Bag", "caption", "muted")
+        self.again = button("Check again", icon="refresh")
+        self.open = button("Open folder", icon="folder")
+        words = QVBoxLayout()
+        words.setSpacing(SPACE_1)
+        words.addWidget(self.title)
+        words.addWidget(self.text)
+        words.addWidget(self.path)
+        line = row(self._mark, words, self.again, self.open, spacing=SPACE_3)
+        line.setStretch(1, 1)
+        line.setSpacing(SPACE_4)
+        self.body.addLayout(line)
+
+    def show_text(self, tone: str, title: str, text: str, path: Path) -> None:
+        """Show a verdict."""
+        clear(self._mark)
+        icon, ink, ground = _DISCS[tone]
+        self._mark.addWidget(IconDisc(icon, ink, ground, 56, 30), 0, Qt.AlignmentFlag.AlignVCenter)
+        self.title.setText(title)
+        self.text.setText(text)
+        self.path.set_text(str(path))
+        self.setAccessibleName(f"{title}. {text}")
+        self.setContentsMargins(SPACE_2, 0, 0, 0)
+
+
+async def _make_request(path: str, level: str) -> Request:
+    """In the engine's loop, where the import is paid for."""
+    request: Request = import_module("satchel.core.bags.validate").ValidateRequest(path=path, level=level)
+    return request

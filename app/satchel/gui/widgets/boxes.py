@@ -71,9 +71,8 @@ class Section(QWidget):
         self.title = label(title, "heading")
         self.remark = label(remark, "caption", "muted")
         self.remark.setVisible(bool(remark))
-        line = row(self.title, self.remark, None, *right)
-        line.setAlignment(self.remark, Qt.AlignmentFlag.AlignBottom)
-        self.setLayout(line)
+        self.setLayout(row(self.title, self.remark, None, *right))
+        self.setMinimumHeight(34)
 
     def set_remark(self, text: str) -> None:
         """Change the remark; an empty one takes no room."""

@@ -23,7 +23,8 @@ def button(
     tip: str = "",
 ) -> QPushButton:
     """A push button. `text` may carry a mnemonic (&)."""
-    made = QPushButton(text)
+    # Fusion leaves no room between icon and words.
+    made = QPushButton(f" {text}" if icon else text)
     made.setAutoDefault(False)
     made.setAccessibleName(text.replace("&", ""))
     for name, on in (("primary", primary), ("danger", danger), ("link", link)):

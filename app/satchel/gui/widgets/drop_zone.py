@@ -34,14 +34,23 @@ class DropZone(Painted):
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
-        self._title, self._second, self._over = title, text, False
+        self._title, self._second, self._over, self._compact = title, text, False, False
         self.setText(title)
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
         self.setAcceptDrops(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+    def set_compact(self, compact: bool) -> None:
+        """Take one line only, where there is something else to look at."""
+        if compact != self._compact:
+            self._compact = compact
+            self.updateGeometry()
+            self.update()
+
     def sizeHint(self) -> QSize:
+        if self._compact:
+            return QSize(400, self.fontMetrics().height() + 32)
         return QSize(400, 24 + 28 + 10 + 2 * self.fontMetrics().height() + 8 + 24)
 
     def minimumSizeHint(self) -> QSize:
@@ -78,6 +87,9 @@ class DropZone(Painted):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), RADIUS_LARGE, RADIUS_LARGE)
         ink = t.accent_text if lit else t.muted
         line = self.fontMetrics().height()
+        if self._compact:
+            self._paint_line(painter, ink)
+            return
         top = (self.height() - (28 + 10 + 2 * line + 4)) // 2
         painter.drawPixmap(self.width() // 2 - 14, top, pixmap("drop", 28, ink, self.devicePixelRatioF()))
         painter.setFont(self.font_of("body", QFont.Weight.DemiBold))
@@ -87,3 +99,12 @@ class DropZone(Painted):
         painter.setFont(self.font_of("body"))
         painter.setPen(t.color("muted"))
         painter.drawText(QRectF(12, top + 42 + line, self.width() - 24, line + 4), middle, self._second)
+
+    def _paint_line(self, painter: QPainter, ink: str) -> None:
+        painter.setFont(self.font_of("body", QFont.Weight.DemiBold))
+        wide = painter.fontMetrics().horizontalAdvance(self._title)
+        left = (self.width() - wide - 30) / 2
+        painter.drawPixmap(round(left), self.height() // 2 - 10, pixmap("drop", 20, ink, self.devicePixelRatioF()))
+        painter.setPen(tokens().color("text"))
+        room = QRectF(left + 30, 0, wide + 4, self.height())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._title)

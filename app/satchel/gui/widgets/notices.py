@@ -73,15 +73,15 @@ class Toasts(QWidget):
     def say(
         self, text: str, tone: str = "info", hint: str = "", *, action: str = "", do: Callable[[], object] | None = None
     ) -> Notice:
-        """Show a notice; without an action and without trouble it goes after six seconds."""
+        """Show a notice; where nothing is wrong it goes by itself."""
         actions = [button(action, do, link=True)] if action and do else []
         notice = Notice(text, tone, hint, *actions)
         self._add(notice)
         notice.dismissed.connect(self._settle)
         for made in actions:
             made.clicked.connect(notice.dismiss)
-        if tone in ("info", "success") and not actions:
-            QTimer.singleShot(6000, notice, notice.dismiss)
+        if tone in ("info", "success"):
+            QTimer.singleShot(10_000 if actions else 6000, notice, notice.dismiss)
         announce(self, f"{text} {hint}", urgent=tone == "danger")
         return notice
 
