@@ -22,6 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 
 from satchel import __version__
+from satchel.core.credentials import lookup
 from satchel.core.deriva import faults, tls
 from satchel.core.deriva.retry import PATIENT, Log, Passing, Policy, patiently, retry_after
 from satchel.core.errors import Kind, SatchelError
@@ -464,7 +465,7 @@ async def _open(
     import aiohttp  # late: a third of a second that a start of the program need not wait for
 
     name = host_name(host)
-    secret = await _known(name, access) if credential is None else credential
+    secret = await _known(name, access, log) if credential is None else credential
     connector = aiohttp.TCPConnector(
         ssl=tls.trust(access.ca), limit=connections, keepalive_timeout=30, ttl_dns_cache=300
     )
@@ -478,9 +479,15 @@ async def _open(
         yield cls(client, name, secret, log, policy, _proxy(name))
 
 
-async def _known(host: str, access: Access) -> Mapping[str, str]:
-    """What the credential store knows for a host, as headers."""
-    return {}
+async def _known(host: str, access: Access, log: Log | None) -> Mapping[str, str]:
+    """What the credential file or the keyring has for a host, as headers."""
+
+    def warn(sentence: str) -> None:
+        if log is not None:
+            log(sentence, "warning")
+
+    found = await lookup(host, access, warn=warn)
+    return found.headers if found else {}
 
 
 def _proxy(host: str) -> str | None:
