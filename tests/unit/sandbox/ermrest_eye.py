@@ -153,9 +153,14 @@ def affinity(of: Type) -> str:
     """What the store declares a column as."""
     if of.array:
         return "TEXT"
-    return {"int2": "INTEGER", "int4": "INTEGER", "int8": "INTEGER", "boolean": "INTEGER", "float8": "REAL"}.get(
-        of.base, "TEXT"
-    )
+    return {
+        "int2": "INTEGER",
+        "int4": "INTEGER",
+        "int8": "INTEGER",
+        "boolean": "INTEGER",
+        "float4": "REAL",
+        "float8": "REAL",
+    }.get(of.base, "TEXT")
 
 
 def must(of: Table, name: str) -> Column:
