@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import re
 import ssl
 import string
@@ -22,7 +23,6 @@ from urllib.request import getproxies, proxy_bypass
 import msgspec
 
 from satchel import __version__
-from satchel.core.credentials import lookup
 from satchel.core.deriva import faults, tls
 from satchel.core.deriva.retry import PATIENT, Log, Passing, Policy, patiently, retry_after
 from satchel.core.errors import Kind, SatchelError
@@ -30,6 +30,10 @@ from satchel.core.jobs.request import Access
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from satchel.core.credentials import Credential
+
+_log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 INACTIVITY_SECONDS = 60.0
@@ -159,7 +163,7 @@ class Session:
         host: str,
         access: Access | None = None,
         *,
-        credential: Mapping[str, str] | None = None,
+        credential: Credential | Mapping[str, str] | None = None,
         log: Log | None = None,
         policy: Policy = PATIENT,
         connections: int = CONNECTIONS,
@@ -169,8 +173,8 @@ class Session:
         Args:
             host: `name` or `name:port`; `https://` before and a slash after it are allowed.
             access: extra certificate authorities, and a credential file in place of the keyring.
-            credential: headers that prove who asks, `{"Authorization": ...}` or `{"Cookie": ...}`; None: what
-                `satchel.core.credentials` knows for this host; `{}`: nobody.
+            credential: proves who asks (or the header that does); None: what `satchel.core.credentials` knows for this
+                host; `{}`: nobody.
             log: told of what is tried again; a job gives `context.log`.
             policy: how often and how long failures that may pass are tried again.
             connections: how many at once.
@@ -457,7 +461,7 @@ async def _open(
     cls: type[Session],
     host: str,
     access: Access,
-    credential: Mapping[str, str] | None,
+    credential: Credential | Mapping[str, str] | None,
     log: Log | None,
     policy: Policy,
     connections: int,
@@ -465,7 +469,7 @@ async def _open(
     import aiohttp  # late: a third of a second that a start of the program need not wait for
 
     name = host_name(host)
-    secret = await _known(name, access, log) if credential is None else credential
+    secret = await _secret_of(name, access, credential, log)
     connector = aiohttp.TCPConnector(
         ssl=tls.trust(access.ca), limit=connections, keepalive_timeout=30, ttl_dns_cache=300
     )
@@ -479,15 +483,24 @@ async def _open(
         yield cls(client, name, secret, log, policy, _proxy(name))
 
 
-async def _known(host: str, access: Access, log: Log | None) -> Mapping[str, str]:
-    """What the credential file or the keyring has for a host, as headers."""
+async def _secret_of(
+    host: str, access: Access, credential: Credential | Mapping[str, str] | None, log: Log | None
+) -> Mapping[str, str]:
+    """The headers that prove to a host who asks: those given, else those that the credential store knows."""
+    if isinstance(credential, Mapping):
+        return credential
+    if credential is not None:
+        return credential.headers
+    from satchel.core import credentials  # late: a keyring loads much
 
-    def warn(sentence: str) -> None:
+    def warn(message: str) -> None:
         if log is not None:
-            log(sentence, "warning")
+            log(message, "warning")
+        else:
+            _log.warning(message)
 
-    found = await lookup(host, access, warn=warn)
-    return found.headers if found else {}
+    found = await credentials.lookup(host, access, warn=warn)
+    return found.headers if found is not None else {}
 
 
 def _proxy(host: str) -> str | None:
