@@ -2,7 +2,7 @@
 
 One subject's hundred observations among a million: the observations are asked for by their references to the subject,
 `Subject=any(...)`, the rows that those refer to by their keys, and so on to the fixed point. That is exact, but costs a
-request for every few hundred rows; when it turns out to cost more than half of what reading all would, it is given up.
+request for every few hundred rows; when that gets too much beside what reading all would cost, it is given up.
 
 The server's collation decides in which order RIDs stand. Each answer shows a piece of it, and where two of the orders
 that servers use fit all pieces, the server is asked (`_Order`).
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from satchel.core.deriva import paths
 from satchel.core.deriva.ermrest import Catalog
@@ -20,16 +20,21 @@ from satchel.core.deriva.model import ForeignKey, Model
 from satchel.core.deriva.model_reader import is_system_reference
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.reach.choices import goes_down
-from satchel.core.deriva.reach.pages import PAGE, PageReader, ReadRow
+from satchel.core.deriva.reach.pages import PageReader, ReadRow
 from satchel.core.deriva.reach.plan import Plan, PlannedTable, unreadable_columns
 
 AT_ONCE = 8
-WORTH_IT = 60.0
+WORTH_IT = 30.0
 """What reading all must cost at least, in requests, before anything else is tried."""
-ROWS_A_REQUEST = 5_000
+BUDGET = 0.3
+"""What trying may cost, as a share of that."""
+ROWS_A_REQUEST = 2_000
 """How many rows cost a server about as much as a request does."""
+MOST_ROWS_AT_ONCE = 5_000
 MOST_ROWS = 100_000
 
+Place = tuple[TableName, str]
+"""A table and the column by which its rows are asked for."""
 Key = tuple[str, ...]
 Columns = tuple[str, ...]
 _BELONGS, _COMES = 2, 1
@@ -53,7 +58,7 @@ async def explore(
     cost = sum(1 + total / ROWS_A_REQUEST for total in totals.values())
     if cost < WORTH_IT:
         return None
-    return await _Explorer(catalog, wanted, model, rid, totals, cost / 2).run()
+    return await _Explorer(catalog, wanted, model, rid, totals, cost * BUDGET).run()
 
 
 class _TooMuch(Exception):  # noqa: N818 - a decision, not an error
@@ -79,7 +84,9 @@ class _Explorer:
         self._budget = budget
         self._root = wanted.root
         self._planned = {planned.name: planned for planned in wanted.tables if planned.name in totals}
-        self._readers = {name: PageReader(catalog, planned, files=True) for name, planned in self._planned.items()}
+        self._readers = {
+            name: PageReader(catalog, planned, MOST_ROWS_AT_ONCE, files=True) for name, planned in self._planned.items()
+        }
         self._down = {name: self._keys(model.referring.get(name, ())) for name in self._planned}
         self._up = {name: self._keys(planned.references) for name, planned in self._planned.items()}
         self._by = {name: self._indexed(name) for name in self._planned}
@@ -114,60 +121,72 @@ class _Explorer:
     async def _ask(self) -> None:
         """Send all that is to be asked, and take the answers in."""
         asks, self._asks = self._asks, defaultdict(dict)
-        questions = [
-            (name, column, batch) for (name, column), values in asks.items() for batch in self._batches(values)
-        ]
         wholes = [name for name, read in self._wholes.items() if not read]
-        self._spend(len(questions) + sum(1 + self._totals[name] / ROWS_A_REQUEST for name in wholes))
+        self._spend(sum(1 + self._totals[name] / ROWS_A_REQUEST for name in wholes))
+        batches = {place: list(self._batches(place[0], values)) for place, values in asks.items()}
+        self._spend(sum(map(len, batches.values())))
+        first = [(place, found[0]) for place, found in batches.items()]
+        rest = [(place, batch) for place, found in batches.items() for batch in found[1:]]
+        # One of each kind goes ahead: when it brings very much, so will the others, and they are not sent at all.
+        sizes = dict(await self._all(first, wholes))
+        self._foresee(sum(sizes[place] / ROWS_A_REQUEST for place, _ in rest))
+        await self._all(rest, [])
+        for name in wholes:
+            self._wholes[name] = True
+            for rid in list(self._rows[name]):
+                self._reach(name, rid, _COMES)
+
+    async def _all(self, questions: list[tuple[Place, list[str]]], wholes: list[TableName]) -> list[tuple[Place, int]]:
+        """Ask questions and read tables, several at once; how many rows came of each question."""
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(name: TableName, column: str, batch: list[str]) -> tuple[TableName, list[ReadRow]]:
+        async def one(place: Place, batch: list[str]) -> tuple[Place, list[ReadRow]]:
             async with gate:
-                rows = await self._readers[name].matching(column, batch)
-            if len(rows) >= PAGE:
+                rows = await self._readers[place[0]].matching(place[1], batch)
+            if len(rows) >= MOST_ROWS_AT_ONCE:
                 raise _TooMuch
-            return name, rows
+            return place, rows
 
-        async def all_of(name: TableName) -> tuple[TableName, list[ReadRow]]:
+        async def whole(name: TableName) -> tuple[Place, list[ReadRow]]:
             rows: list[ReadRow] = []
             while True:
                 async with gate:
                     page = await self._readers[name].page(rows[-1].rid if rows else None)
                 rows += page
-                if len(page) < PAGE:
-                    return name, rows
+                if len(page) < MOST_ROWS_AT_ONCE:
+                    return (name, ""), rows
 
         jobs = [asyncio.ensure_future(one(*question)) for question in questions]
-        jobs += [asyncio.ensure_future(all_of(name)) for name in wholes]
+        jobs += [asyncio.ensure_future(whole(name)) for name in wholes]
         try:
             answers = await asyncio.gather(*jobs)
         finally:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
-        for name, rows in answers:
-            self._spend(len(rows) / ROWS_A_REQUEST)
+        for (name, _), rows in answers:
             self._orders[name].see([row.rid for row in rows])
+            self._spend(len(rows) / ROWS_A_REQUEST)
             for row in rows:
                 self._take(name, row)
-        for name in wholes:
-            self._wholes[name] = True
-            for rid in list(self._rows[name]):
-                self._reach(name, rid, _COMES)
+        return [(place, len(rows)) for place, rows in answers]
+
+    def _foresee(self, cost: float) -> None:
+        """Give up when what is still to come would cost too much."""
+        if cost > self._budget:
+            raise _TooMuch
 
     def _spend(self, cost: float) -> None:
         self._budget -= cost
         if self._budget < 0 or sum(map(len, self._rows.values())) > MOST_ROWS:
             raise _TooMuch
 
-    @staticmethod
-    def _batches(values: Iterable[str]) -> Iterable[list[str]]:
+    def _batches(self, name: TableName, values: Iterable[str]) -> Iterator[list[str]]:
         """Lists of values that fit into a path; the empty string, which a list cannot hold, alone."""
         given = list(values)
         if "" in given:
             yield [""]
-        # Half of what fits: the rest of the path names the columns.
-        yield from paths.batches((value for value in given if value), paths.BATCH_BYTES // 2)
+        yield from paths.batches((value for value in given if value), self._readers[name].room)
 
     # -- the rule ----------------------------------------------------------------------------------------------------
 

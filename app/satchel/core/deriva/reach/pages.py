@@ -11,9 +11,12 @@ import msgspec
 from satchel.core.deriva import paths
 from satchel.core.deriva.ermrest import JSON, Catalog
 from satchel.core.deriva.reach.plan import PlannedTable, hides
+from satchel.core.deriva.session import LONGEST_PATH
 from satchel.core.errors import Kind, SatchelError
 
 PAGE = 10_000
+_REST = 600
+"""Bytes of a path kept for the catalog, the table, the column and the ends."""
 Scalar = str | int | float | bool | None
 
 
@@ -55,6 +58,11 @@ class PageReader:
         fields: list[Any] = [(name, str if name == "r" else Scalar) for name in columns]
         fields += [(name, Scalar, None) for name in ("l", "u") if name not in columns]
         self._decoder = msgspec.json.Decoder(list[msgspec.defstruct("Row", fields, gc=False)])  # type: ignore[misc]
+
+    @property
+    def room(self) -> int:
+        """Bytes of a path that a list of values may take."""
+        return max(500, min(paths.BATCH_BYTES, LONGEST_PATH - _REST - len(self._projection)))
 
     async def page(self, after: str | None) -> list[ReadRow]:
         """The rows after a RID, in the server's order."""
