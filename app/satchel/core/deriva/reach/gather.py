@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from satchel.core.deriva import paths
 from satchel.core.deriva.ermrest import Catalog
@@ -44,6 +45,8 @@ class Gathered:
     everything: bool
     """Whether what other choices might need was read, too."""
     store: Store
+    sizes: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What `solve` has worked out before, so that a change of mind back costs nothing."""
 
     @property
     def root(self) -> TableName:

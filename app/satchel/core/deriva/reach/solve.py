@@ -121,6 +121,7 @@ class Reached:
         self.hidden = closure.hidden(chosen)
         """What the rule leads to and this user may not see; never silently left out."""
         self.dangling = closure.dangling(chosen)
+        closure.gathered.sizes[chosen] = self.size
         self._choices = choices
         self._associations: tuple[Association, ...] | None = None
 
@@ -481,6 +482,9 @@ class _Closure:
 
     def _size_if(self, other: Chosen, now: Chosen) -> Size:
         """What all would come to with other ways; nothing is changed."""
+        known = self.gathered.sizes.get(other)
+        if isinstance(known, Size):
+            return known
         whole = set(self._whole)
         self._db.execute("SAVEPOINT trial")
         try:
@@ -492,7 +496,9 @@ class _Closure:
                         self._db.execute(f"DELETE FROM {kind}{i}")  # noqa: S608
                 self._whole = set()
                 self._from_root(other)
-            return self._size()
+            size = self._size()
+            self.gathered.sizes[other] = size
+            return size
         finally:
             self._db.execute("ROLLBACK TO trial")
             self._db.execute("RELEASE trial")
