@@ -193,6 +193,12 @@ def test_thousands_of_terms_are_no_problem(eye: tuple[sqlite3.Connection, Model]
     assert caught.value.status == 501
 
 
+def test_rids_are_found_however_they_are_written(eye: tuple[sqlite3.Connection, Model]) -> None:
+    for text in ("9-AAAA", "9aaaa", "09-aaAA", "any(9aaaa,nope)"):
+        assert read(*eye, f"attribute/eye:Subject_Image/RID={text}/Image") == b'[{"Image":"9-IMG1"}]\n'
+    assert read(*eye, "attribute/eye:Subject/RID=LYR/Name") == b'[{"Name":"S02"}]\n'
+
+
 # Everything that the grammar knows, and what it does not.
 PIECES = [
     *"()/:;,=@&!$?%*+ é'[\"",
