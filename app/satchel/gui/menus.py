@@ -55,7 +55,7 @@ class Menus:
         for place, (name, title, _) in enumerate(PAGES, 1):
             self._add(go, f"go-{name}", f"&{title}", f"Ctrl+{place}", partial(window.show_page, name))
         go.addSeparator()
-        self._add(go, "back", "&Back", "Alt+Left", window.back)
+        self._add(go, "back", "Bac&k", "Alt+Left", window.back)
 
         help_menu = bar.addMenu("&Help")
         self._add(help_menu, "shortcuts", "&Keyboard Shortcuts", "F1", window.show_shortcuts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
@@ -32,6 +33,9 @@ PAGES = (
 class NavButton(Painted):
     """One page's button. A count at its right says how many things there want attention."""
 
+    walked = Signal(int)
+    """An arrow key was pressed: 1 down, -1 up."""
+
     def __init__(self, title: str, icon: str, shortcut: str) -> None:
         super().__init__()
         self._title, self._icon, self._count = title, icon, 0
@@ -52,8 +56,7 @@ class NavButton(Painted):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            forward = event.key() == Qt.Key.Key_Down
-            self.focusNextPrevChild(forward)
+            self.walked.emit(1 if event.key() == Qt.Key.Key_Down else -1)
             return
         super().keyPressEvent(event)
 
@@ -167,12 +170,18 @@ class Sidebar(QFrame):
             self._group.addButton(button)
             self.buttons[page] = button
             button.clicked.connect(lambda _=False, page=page: self.chosen.emit(page))
+            button.walked.connect(partial(self._walk, place - 1))
             if page == "settings":
                 inside.addStretch(1)
                 self.status = JobsStatus(lambda: self.chosen.emit("activity"))
                 inside.addWidget(self.status)
                 inside.addSpacing(SPACE_2)
             inside.addWidget(button)
+
+    def _walk(self, place: int, step: int) -> None:
+        """Move the focus to the next button up or down; it stays at the ends."""
+        buttons = list(self.buttons.values())
+        buttons[min(max(place + step, 0), len(buttons) - 1)].setFocus(Qt.FocusReason.TabFocusReason)
 
     def set_current(self, page: str) -> None:
         """Mark the page that is in front."""

@@ -59,6 +59,7 @@ class BagsPage(QWidget):
         self._listed: list[tuple[str, str]] = []
         self.level = QComboBox()
         self.level.setAccessibleName("How thorough")
+        self.level.view().setAccessibleName("How thorough")
         for value, title in LEVELS:
             self.level.addItem(title, value)
         how = label("How &thorough", role="muted")

@@ -48,6 +48,7 @@ class ConnectPanel(ScrollPage):
         self.host.setEditable(True)
         self.host.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.host.setAccessibleName("Host")
+        self.host.view().setAccessibleName("Known hosts")
         self.host_edit: QLineEdit = self.host.lineEdit() or QLineEdit()
         self.host_edit.setPlaceholderText("for example www.eye-ai.org")
         self.host_edit.setAccessibleName("Host")

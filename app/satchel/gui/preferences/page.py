@@ -41,6 +41,7 @@ class PreferencesPage(ScrollPage):
         self.parallel.setRange(1, 8)
         self.parallel.setValue(settings.parallel_jobs)
         self.parallel.setAccessibleName("Jobs at once")
+        self.parallel.lineEdit().setAccessibleName("Jobs at once")
         self.parallel.valueChanged.connect(self._parallel_changed)
         self.folder = PathField("Folder for exports", "Asked for at each export", folder=True)
         self.folder.set_path(settings.export_folder)
