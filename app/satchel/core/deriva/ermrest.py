@@ -179,10 +179,13 @@ class Catalog:
         except SatchelError as error:
             if error.kind is not Kind.NOT_FOUND:
                 raise
+            if self.snapshot is not None:
+                # Not every server knows the RIDs of snapshots; whether the row was there then, reading it will tell.
+                return await self.at(None).entity_rid(rid)
             raise SatchelError(
                 Kind.NOT_FOUND,
                 f"There is no record with the RID {rid} in {self}.",
-                "Perhaps it is another catalog's, or was made after this snapshot, or is mistyped: "
+                "Perhaps it is another catalog's, or it was deleted, or it is mistyped: "
                 "RIDs look like 1-ABCD and have no I, L, O or U.",
                 error.detail,
             ) from error

@@ -110,8 +110,8 @@ async def gather(
         store.close()
         raise SatchelError(
             Kind.NOT_ALLOWED,
-            f"You may not see {rid} in {root}.",
-            "The record is there, but not for you. Ask the owner of the data for access, or sign in.",
+            f"You may not see {rid} in {root}, or it was not there yet at the snapshot {catalog.snapshot}.",
+            "Take a newer snapshot, sign in, or ask the owner of the data for access.",
         )
     return gathered
 
