@@ -20,8 +20,10 @@ from satchel.core.deriva.reach.choices import check
 from satchel.core.deriva.retry import Policy
 from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.export.request import Offers
+from satchel.core.export.preview import PreviewSession
+from satchel.core.export.request import ExportRequest, Offers
 from satchel.core.jobs.request import Access
+from satchel.core.jobs.state import JobContext
 
 QUICK = Policy(first_pause=0.005, longest_pause=0.05)
 DOMAINS = {"RID": "text", "RCT": "timestamptz", "RMT": "timestamptz", "RCB": "text", "RMB": "text"}
@@ -270,3 +272,32 @@ async def test_nobody_is_asked_to_sign_in(empty_sandbox):
             await Catalog(session, number).info()
     assert caught.value.kind is Kind.NOT_SIGNED_IN
     assert "satchel login" in caught.value.hint
+
+
+async def test_a_plain_user_is_told_what_stays_hidden(empty_sandbox, tmp_path: Path):
+    async with session_of(empty_sandbox) as session:
+        number = await make(session, study())
+        path = f"/ermrest/catalog/{number}"
+        for right in ("enumerate", "select"):
+            await session.request("PUT", f"{path}/acl/{right}", json=["*"])
+        await session.request("PUT", f"{path}/schema/eye/table/Image_Tag/acl/select", json=[])
+        await session.request("PUT", f"{path}/schema/eye/table/Clinic/acl/select", json=[])
+        only = {"projection": [{"filter": "Name", "operand": "North"}, "RID"], "projection_type": "nonnull"}
+        binding = {"types": ["select"], "scope_acl": ["*"], **only}
+        await session.request("PUT", f"{path}/schema/eye/table/Clinic/acl_binding/north", json=binding)
+    request = ExportRequest(
+        host=empty_sandbox.host,
+        catalog=number,
+        rid="9-S002",
+        out=str(tmp_path),
+        access=Access(ca=(empty_sandbox.ca,), credential=empty_sandbox.credential_user),
+    )
+    async with await PreviewSession.open(request, JobContext("1", tmp_path / "job")) as preview:
+        found = await preview.solve(Offers())
+    assert found.hidden == ("eye:Image_Tag",)
+    told = {(d.table, d.referenced, d.rows, d.reason) for d in found.dangling}
+    assert told == {("eye:Subject", "eye:Clinic", 1, "missing")}
+    rows = {t.table: t.rows for t in found.tables}
+    assert (rows["eye:Subject"], rows["eye:Image"], rows["eye:Clinic"]) == (3, 250, 1)
+    assert found.csv_bytes is not None
+    assert found.csv_bytes > 250 * 20
