@@ -1,0 +1,67 @@
+"""Checksums of files, all algorithms in one reading."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+PIECE = 1 << 20
+
+
+class Hashers:
+    """Several checksums of one stream of bytes."""
+
+    def __init__(self, algorithms: Iterable[str]) -> None:
+        self._hashers = {a: hashlib.new(a, usedforsecurity=False) for a in algorithms}
+        self.length = 0
+
+    def update(self, data: bytes) -> None:
+        """Take in the next bytes. hashlib lets other threads run meanwhile."""
+        self.length += len(data)
+        for hasher in self._hashers.values():
+            hasher.update(data)
+
+    def digests(self) -> dict[str, str]:
+        """The checksums so far, in lower-case hexadecimal."""
+        return {algorithm: hasher.copy().hexdigest() for algorithm, hasher in self._hashers.items()}
+
+
+class StoppedError(Exception):
+    """The job was cancelled while a thread worked for it."""
+
+
+def hash_file(
+    path: Path,
+    algorithms: Iterable[str],
+    *,
+    limit: int | None = None,
+    stop: threading.Event | None = None,
+    told: Callable[[int], None] | None = None,
+) -> Hashers:
+    """Read a file once for all algorithms.
+
+    Args:
+        path: the file.
+        algorithms: names as in manifests.
+        limit: bytes to read; all where None.
+        stop: ends the reading with `StoppedError` when set.
+        told: called with the number of bytes of each piece.
+
+    Raises:
+        OSError: it cannot be read.
+        StoppedError: `stop` was set.
+    """
+    hashers = Hashers(algorithms)
+    with path.open("rb") as file:
+        while limit is None or hashers.length < limit:
+            if stop is not None and stop.is_set():
+                raise StoppedError
+            piece = file.read(PIECE if limit is None else min(PIECE, limit - hashers.length))
+            if not piece:
+                break
+            hashers.update(piece)
+            if told is not None:
+                told(len(piece))
+    return hashers

@@ -1,0 +1,154 @@
+"""Lines of BagIt's manifests, fetch.txt and bag-info.txt (RFC 8493), written and read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+"""Those that this program can compute, by their names in `manifest-ALG.txt`."""
+LONGEST_LINE = 1 << 20
+"""Bytes. A longer line is no manifest's."""
+_DECODE = re.compile(r"%(0D|0A|25)", re.IGNORECASE)
+_ENTRY = re.compile(r"(?P<sum>[0-9A-Fa-f]+)[ \t]+\*?(?P<path>.+)")
+_FETCH = re.compile(r"(?P<url>\S+)[ \t]+(?P<length>\S+)[ \t]+(?P<path>.+)")
+
+
+def encode_path(path: str) -> str:
+    """A path as manifests write it: CR, LF and % escaped (RFC 8493, 2.1.3)."""
+    return path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def decode_path(text: str) -> str:
+    """The path that a manifest's text stands for; other percent signs stand for themselves."""
+    return _DECODE.sub(lambda m: chr(int(m[1], 16)), text)
+
+
+def manifest_line(digest: str, path: str) -> str:
+    """A line of a manifest, without its end."""
+    return f"{digest}  {encode_path(path)}"
+
+
+def fetch_line(url: str, length: int | None, path: str) -> str:
+    """A line of fetch.txt, without its end. White space in the URL is escaped."""
+    escaped = "".join(f"%{b:02X}" if b <= 0x20 else chr(b) for b in url.encode("ascii", "xmlcharrefreplace"))
+    return f"{escaped} {'-' if length is None else length} {encode_path(path)}"
+
+
+def info_lines(fields: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Lines of bag-info.txt. Line breaks in values become spaces: a value is one logical line."""
+    for label, value in fields:
+        yield f"{label}: {' '.join(value.split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that was read: its number from 1 and its text, or why it is none."""
+
+    number: int
+    text: str
+    problem: str = ""
+
+
+def lines(file: IO[bytes], encoding: str = "utf-8") -> Iterator[Line]:
+    """Lines of a tag file, ended by LF, CR or CRLF. Memory stays bounded whatever the file holds."""
+    number, rest, skipping = 0, b"", False
+    while True:
+        piece = file.read(1 << 16)
+        data = rest + piece
+        if not piece:
+            if data and not skipping:
+                yield _line(number + 1, data.rstrip(b"\r"), encoding)
+            return
+        # A CR at the end may be half of a CRLF: it waits for what follows.
+        held = data.endswith(b"\r")
+        pieces = re.split(rb"\r\n|\n|\r", data[:-1] if held else data)
+        rest = pieces.pop() + (b"\r" if held else b"")
+        for raw in pieces:
+            number += 1
+            if skipping:
+                skipping = False
+                continue
+            yield _line(number, raw, encoding)
+        if len(rest) > LONGEST_LINE:
+            if not skipping:
+                yield Line(number + 1, "", f"longer than {LONGEST_LINE:,} bytes")
+            skipping, rest = True, b""
+
+
+def _line(number: int, raw: bytes, encoding: str) -> Line:
+    if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+        return Line(number, raw[3:].decode(encoding, "replace"), "begins with a byte order mark")
+    try:
+        return Line(number, raw.decode(encoding))
+    except UnicodeDecodeError:
+        return Line(number, raw.decode(encoding, "replace"), f"is not {encoding}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a manifest: checksum in lower case and path."""
+
+    number: int
+    digest: str
+    path: str
+
+
+def read_entry(line: Line, algorithm: str) -> Entry | str:
+    """A manifest's line as an entry, or what is wrong with it."""
+    if line.problem:
+        return line.problem
+    match = _ENTRY.fullmatch(line.text)
+    if match is None:
+        return "is not a checksum followed by a path"
+    if algorithm in ALGORITHMS and len(match["sum"]) != hashlib.new(algorithm, usedforsecurity=False).digest_size * 2:
+        return f"has a checksum that is not {algorithm}'s length"
+    return Entry(line.number, match["sum"].lower(), decode_path(match["path"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A line of fetch.txt; length in bytes, None for `-`."""
+
+    number: int
+    url: str
+    length: int | None
+    path: str
+
+
+def read_fetch(line: Line) -> Fetch | str:
+    """A line of fetch.txt, or what is wrong with it."""
+    if line.problem:
+        return line.problem
+    match = _FETCH.fullmatch(line.text)
+    if match is None:
+        return "is not an address, a length and a path"
+    length = match["length"]
+    if length != "-" and not (length.isascii() and length.isdigit()):
+        return f"has the length {length!r}, which is no number"
+    return Fetch(line.number, match["url"], None if length == "-" else int(length), decode_path(match["path"]))
+
+
+def unsafe_path(path: str) -> str | None:
+    """Why a path of a bag must not be followed; None when it stays inside."""
+    if path.startswith(("/", "\\", "~")):
+        return "does not begin inside the bag"
+    if re.match(r"[A-Za-z]:", path):
+        return "names a drive"
+    parts = re.split(r"[/\\]", path)
+    if ".." in parts:
+        return "leaves the bag"
+    if "\x00" in path:
+        return "holds a NUL"
+    return None
+
+
+def payload_safe(path: str) -> str | None:
+    """As `unsafe_path`, for a payload's file: it must be below data/."""
+    reason = unsafe_path(path)
+    if reason is None and not path.removeprefix("./").startswith("data/"):
+        return "is not below data/"
+    return reason

@@ -1,0 +1,89 @@
+"""Pages of CSV as ERMrest sends them: taken apart without changing a byte, and checked row by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PageError(ValueError):
+    """A page is not what was asked for. The message says in what, for logs and people."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvPage:
+    """A page: its header line and what follows, both with their line ends."""
+
+    header: bytes
+    body: bytes
+    rows: int
+
+
+def first_record_end(data: bytes) -> int:
+    """Where the first record of a CSV text ends, its line end included; the length where it does not end."""
+    at = 0
+    while True:
+        end = data.find(b"\n", at)
+        if end < 0:
+            return len(data)
+        # A line end inside quotes has an odd number of quotes before it.
+        if data.count(b'"', 0, end) % 2 == 0:
+            return end + 1
+        at = end + 1
+
+
+def columns_of(header: bytes) -> list[str]:
+    """The column names of a header line."""
+    return next(csv.reader(io.StringIO(header.decode("utf-8"), newline="")), [])
+
+
+def check(data: bytes, expected: Sequence[str], header: bytes | None = None) -> CsvPage:
+    """Make sure that a page holds exactly the expected rows, in order.
+
+    Args:
+        data: the page as it came, header first.
+        expected: the RIDs of its rows.
+        header: the header of the table's earlier pages, if there were any.
+
+    Raises:
+        PageError: another header, a row too many or too few, another row, or an end in mid-row.
+    """
+    end = first_record_end(data)
+    found, body = data[:end], data[end:]
+    if header is not None and found != header:
+        raise PageError("its columns are not those of the pages before")
+    if body and not body.endswith(b"\n"):
+        raise PageError("it ends in the middle of a row")
+    try:
+        names = columns_of(found)
+        place = names.index("RID")
+    except (UnicodeDecodeError, ValueError):
+        raise PageError("it has no column RID") from None
+    rids = _rids(body, place, len(names))
+    if len(rids) != len(expected):
+        raise PageError(f"it has {len(rids):,} rows where {len(expected):,} were expected")
+    if rids != list(expected):
+        wrong = next(n for n, (a, b) in enumerate(zip(rids, expected, strict=True)) if a != b)
+        raise PageError(f"its row {wrong + 1} is {rids[wrong]!r} where {expected[wrong]!r} was expected")
+    return CsvPage(found, body, len(rids))
+
+
+def _rids(body: bytes, place: int, width: int) -> list[str]:
+    if b'"' not in body and place == 0:
+        # Nothing is quoted: every line is a row.
+        return [line.partition(b",")[0].decode("ascii", "replace") for line in body.split(b"\n")[:-1]]
+    rows = csv.reader(io.StringIO(body.decode("utf-8"), newline=""))
+    found = []
+    try:
+        for row in rows:
+            if len(row) != width:
+                raise PageError(f"a row has {len(row)} fields where there are {width} columns")
+            found.append(row[place])
+    except csv.Error as error:
+        raise PageError(f"it is no CSV: {error}") from None
+    return found
+
+
+csv.field_size_limit(1 << 30)

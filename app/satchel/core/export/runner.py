@@ -1,0 +1,394 @@
+"""The export job: from a record to a bag, phase by phase, each of which can be interrupted and gone on with.
+
+The work is done in a hidden folder beside its target, on the same file system, and gets its name only when it is whole
+and on the disk. What a phase has verified is in checkpoints or in the inventory; a resumed job trusts nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from satchel.core.bags.archive import pack
+from satchel.core.bags.digests import StoppedError, hash_file
+from satchel.core.bags.writer import Entry, Inventory, sync_folder, sync_tree, write_tags
+from satchel.core.deriva import reach, snapshots
+from satchel.core.deriva.ermrest import Catalog
+from satchel.core.deriva.hatrac import Hatrac
+from satchel.core.deriva.session import Session
+from satchel.core.errors import Kind, SatchelError
+from satchel.core.export import report
+from satchel.core.export.assets import Asset, Assets, listed
+from satchel.core.export.naming import asset_folders, bag_name, record_paths, target
+from satchel.core.export.records import Done, Records
+from satchel.core.export.request import AssetProblem, ExportRequest, ExportResult, Notice, TableResult
+from satchel.core.jobs.context import Context
+
+TABLES = 4
+"""Tables that are read at once."""
+ROW_BYTES = 200
+"""About how much a row takes; for the look at the disk before anything is fetched."""
+
+
+async def run(request: ExportRequest, context: Context) -> ExportResult:
+    """Export what is reachable from a record. See `satchel.core.export.request`.
+
+    Raises:
+        SatchelError: something that the person must know or do; what was done is kept for resuming.
+    """
+    _check(request)
+    async with Session.open(request.host, request.access, log=context.log) as session:
+        with context.stage("schema", "Ask the server for the catalog's schema") as stage:
+            snapshot = context.recall("snapshot") or request.snapshot
+            catalog = await Catalog(session, request.catalog).pin(snapshot)
+            if catalog.snapshot is None:
+                raise SatchelError(Kind.SERVER, f"{request.host} does not say which snapshot is the newest.")
+            context.checkpoint("snapshot", catalog.snapshot)
+            root = await catalog.entity_rid(request.rid)
+            goal = target(request, root)
+            _must_be_free(goal)
+            stage.note = f"snapshot {catalog.snapshot}"
+        gathered = await reach.gather(
+            catalog, request.rid, request.offers, context.folder / "reach.sqlite", context=context
+        )
+        try:
+            with await asyncio.to_thread(reach.solve, gathered, request.offers) as found:
+                return await _Export(request, context, catalog, gathered, found, goal).run()
+        finally:
+            gathered.close()
+
+
+def _check(request: ExportRequest) -> None:
+    """Look at the folder before anything is asked of the server."""
+    out = Path(request.out)
+    if not out.exists():
+        raise SatchelError(Kind.FILES, f"There is no folder {out}.", "Make it, or choose another.")
+    if not out.is_dir():
+        raise SatchelError(Kind.FILES, f"{out} is a file, not a folder.", "Choose a folder.")
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise SatchelError(Kind.FILES, f"You may not write into {out}.", "Choose another folder.")
+    wrong = [a for a in request.algorithms if a not in ("md5", "sha1", "sha256", "sha512")]
+    if wrong or not request.algorithms:
+        raise SatchelError(
+            Kind.USAGE,
+            f"{wrong[0] if wrong else 'No checksum'} is not a kind of checksum.",
+            "Use md5, sha256 or sha512.",
+        )
+
+
+@dataclass
+class _Export:
+    """One export under way."""
+
+    request: ExportRequest
+    context: Context
+    catalog: Catalog
+    gathered: reach.Gathered
+    reached: reach.Reached
+    goal: Path
+
+    async def run(self) -> ExportResult:
+        request, context = self.request, self.context
+        self._tell_hidden()
+        bag = await self._work_folder()
+        algorithms = tuple(dict.fromkeys(request.algorithms))
+        inventory = Inventory(context.folder / "inventory.sqlite")
+        try:
+            await self._schema(bag, inventory, algorithms)
+            done = await self._records(bag, inventory, algorithms)
+            problems = await self._assets(bag, inventory, algorithms)
+            algorithms = self._narrowed(inventory, algorithms)
+            await self._tags(bag, inventory, algorithms, problems)
+            await self._verify(bag, inventory, algorithms)
+            size, _ = inventory.oxum()
+            await self._deliver(bag)
+        finally:
+            inventory.close()
+        return self._result(done, size, problems)
+
+    # -- before ---------------------------------------------------------------------------------------------------
+
+    def _tell_hidden(self) -> None:
+        for hidden in self.reached.hidden:
+            self.context.warn(
+                "hidden-table",
+                f"You may not read {hidden}, to which the record leads; it is not in the bag.",
+                where=str(hidden),
+                hint="Ask the owner of the data for access if it is needed.",
+            )
+        for dangling in self.reached.dangling:
+            if dangling.reason != "excluded":
+                self.context.warn(
+                    "dangling",
+                    f"{dangling.rows:,} rows of {dangling.table} refer by {', '.join(dangling.columns)} to rows of "
+                    f"{dangling.referenced} that you may not see or that are not there.",
+                    where=str(dangling.table),
+                )
+
+    async def _work_folder(self) -> Path:
+        """The hidden folder in which the bag is made; the same one when a job is resumed."""
+        work = self.goal.parent / f".{self.goal.name}.{self.context.job_id}.satchel"
+        self.context.checkpoint("leftovers", [str(work)])
+        size = self.reached.size
+        bag_bytes = size.rows * ROW_BYTES + (size.asset_bytes if self.request.materialize else 0)
+        needed = bag_bytes * (1 if self.request.archive == "none" else 2)
+        there = _size_of(work) if work.exists() else 0
+        free = shutil.disk_usage(self.goal.parent).free
+        if needed - there > free:
+            raise SatchelError(
+                Kind.DISK_FULL,
+                f"The export needs about {needed:,} bytes in {self.goal.parent}, where {free:,} are free.",
+                "Free some space or choose another folder, then resume.",
+            )
+        bag = work / bag_name(self.request, self.gathered.root)
+        await asyncio.to_thread(bag.mkdir, parents=True, exist_ok=True)
+        return bag
+
+    # -- payload --------------------------------------------------------------------------------------------------
+
+    async def _schema(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> None:
+        data = await asyncio.to_thread(report.schema_json, self.gathered.model.document)
+        path = bag / "data" / "schema.json"
+
+        def write() -> Entry:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+            hashers = hash_file(path, algorithms)
+            return Entry("data/schema.json", hashers.length, hashers.digests())
+
+        inventory.add([await asyncio.to_thread(write)])
+
+    async def _records(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> list[Done]:
+        tables = list(self.reached.tables)
+        paths = record_paths([table.name for table in tables])
+        reader = Records(self.catalog, self.reached, bag, paths, algorithms, self.context)
+        slots = asyncio.Semaphore(TABLES)
+        rows = sum(table.rows for table in tables)
+        with self.context.stage("records", "Read the rows", total=rows, unit="rows") as stage:
+
+            async def one(table: reach.ReachedTable) -> Done:
+                part = stage.part(str(table.name), table.rows)
+                async with slots:
+                    stage.item = str(table.name)
+                    return await reader.read(table, part)
+
+            # The largest first: they decide how long it takes.
+            ordered = sorted(tables, key=lambda t: -t.rows)
+            done = await _all([one(table) for table in ordered])
+            stage.note = f"{rows:,} rows of {len(tables)} tables"
+        inventory.add([Entry(d.entry.path, d.entry.length, _only(d.entry.digests, algorithms)) for d in done])
+        return sorted(done, key=lambda d: d.table)
+
+    async def _assets(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> list[AssetProblem]:
+        tables = [t for t in self.reached.tables if t.assets]
+        total = sum(t.assets for t in tables)
+        if not total:
+            return []
+        names = [t.name for t in self.reached.tables]
+        folders, records = asset_folders(names), record_paths(names)
+
+        def everything() -> Iterator[Asset | AssetProblem]:
+            for table in sorted(tables, key=lambda t: t.name):
+                model = self.gathered.model.tables[table.name]
+                yield from listed(model, bag / records[table.name], folders[table.name])
+
+        work = Assets(Hatrac(self.catalog.session), bag, inventory, algorithms, self.context)
+        if self.request.materialize:
+            with self.context.stage("assets", "Fetch the assets", total=total, unit="files") as stage:
+                await work.fetch(everything(), stage)
+        else:
+            with self.context.stage("assets", "List the assets", total=total, unit="files") as stage:
+                await work.reference(everything(), stage)
+        for problem in work.problems:
+            self.context.warn(
+                f"asset-{problem.reason}", f"{problem.table} {problem.rid}: {problem.message}", where=problem.rid
+            )
+        return sorted(work.problems, key=lambda p: (p.table, p.rid))
+
+    def _narrowed(self, inventory: Inventory, algorithms: Sequence[str]) -> tuple[str, ...]:
+        """The algorithms that every file has a checksum of: RFC 8493 wants each file in each manifest."""
+        kept = inventory.algorithms(algorithms)
+        for dropped in (a for a in algorithms if a not in kept):
+            self.context.warn(
+                "algorithm-dropped",
+                f"The bag has no {dropped} manifest: the catalog does not know that checksum of every asset.",
+                hint="Put the assets into the bag to have it.",
+            )
+        if not kept:
+            raise SatchelError(
+                Kind.INVALID,
+                "There is no kind of checksum that is known of every asset.",
+                "Put the assets into the bag, or choose other checksums.",
+            )
+        return kept
+
+    # -- tags and end ---------------------------------------------------------------------------------------------
+
+    async def _tags(
+        self, bag: Path, inventory: Inventory, algorithms: Sequence[str], problems: Sequence[AssetProblem]
+    ) -> None:
+        snapshot = self.gathered.snapshot
+        when = snapshots.moment(snapshot)
+        info = list(
+            report.bag_info(self.request, snapshot, when, self.gathered.root, self.reached, algorithms, problems)
+        )
+
+        def write() -> None:
+            extra = []
+            if problems:
+                (bag / "satchel").mkdir(exist_ok=True)
+                (bag / report.PROBLEMS).write_bytes(report.problems_json(problems))
+                extra.append(report.PROBLEMS)
+            write_tags(bag, inventory, info, algorithms, extra)
+
+        with self.context.stage("manifests", "Write the manifests"):
+            await asyncio.to_thread(write)
+
+    async def _verify(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> None:
+        """Read the bag once more as a recipient would, and clear away what is not in its manifests."""
+        here = [entry for entry in inventory if entry.url is None]
+        total = sum(entry.length or 0 for entry in here)
+        with self.context.stage("verify", "Verify the bag", total=total, unit="bytes") as stage:
+
+            def check(entry: Entry) -> None:
+                found = hash_file(bag / entry.path, algorithms, stop=self.context.cancelled, told=stage.add)
+                if found.length != entry.length or found.digests() != _only(entry.digests, algorithms):
+                    raise SatchelError(
+                        Kind.INVALID,
+                        f"{entry.path} is not on the disk as it was written.",
+                        "The disk may be failing. Delete the job with its leftovers and export again.",
+                    )
+
+            await _in_threads(here, check)
+            await asyncio.to_thread(_clear, bag, {entry.path for entry in here})
+            stage.note = f"{len(here):,} files"
+
+    async def _deliver(self, bag: Path) -> None:
+        """Give the finished work its name."""
+        request, context, goal = self.request, self.context, self.goal
+        if request.archive == "none":
+            with context.stage("finish", "Put the bag in its place"):
+                await asyncio.to_thread(_place, bag, goal)
+        else:
+            kind = request.archive
+            total = await asyncio.to_thread(_size_of, bag)
+            with context.stage("pack", "Pack the bag", total=total, unit="bytes") as stage:
+
+                def told(size: int, member: str) -> None:
+                    stage.item = member
+                    stage.add(size)
+
+                when = snapshots.moment(self.gathered.snapshot)
+                work = asyncio.to_thread(pack, bag, goal, kind, bag.name, when, stop=context.cancelled, told=told)
+                await _stoppable(work, context.cancelled)
+        await asyncio.to_thread(shutil.rmtree, bag.parent, ignore_errors=True)
+
+    def _result(self, done: Sequence[Done], size: int, problems: Sequence[AssetProblem]) -> ExportResult:
+        reached = {table.name: table for table in self.reached.tables}
+        tables = tuple(
+            TableResult(
+                table=str(d.table),
+                rows=d.rows,
+                bytes=d.entry.length or 0,
+                assets=reached[d.table].assets,
+                asset_bytes=reached[d.table].asset_bytes,
+            )
+            for d in done
+        )
+        folder = self.request.archive == "none"
+        warnings = getattr(self.context, "warnings", ())
+        return ExportResult(
+            bag=str(self.goal) if folder else None,
+            archive=None if folder else str(self.goal),
+            snapshot=self.gathered.snapshot,
+            valid=True,
+            complete=not problems,
+            cached=False,
+            rows=sum(d.rows for d in done),
+            bytes=size,
+            tables=tables,
+            hidden=tuple(map(str, self.reached.hidden)),
+            problems=tuple(problems),
+            warnings=tuple(Notice(code=w.code, message=w.message, where=w.where, hint=w.hint) for w in warnings),
+        )
+
+
+def _must_be_free(goal: Path) -> None:
+    if os.path.lexists(goal):
+        raise SatchelError(
+            Kind.FILES, f"{goal} is already there.", "Choose another folder or name; nothing is overwritten."
+        )
+
+
+def _only(digests: dict[str, str], algorithms: Sequence[str]) -> dict[str, str]:
+    return {algorithm: digests[algorithm] for algorithm in algorithms}
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
+    """Run coroutines together; the first failure cancels the rest."""
+    tasks = [asyncio.create_task(w) for w in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stoppable(work: Coroutine[Any, Any, None], stop: threading.Event) -> None:
+    """Await a thread's work; when this is cancelled the thread is told, and waited for."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    except StoppedError:
+        raise asyncio.CancelledError from None
+
+
+async def _in_threads(entries: Sequence[Entry], check: Callable[[Entry], None]) -> None:
+    """Check files in as many threads as there are processors; small ones in batches."""
+    workers = min(4, os.cpu_count() or 1)
+    batches = [entries[start::workers] for start in range(workers)]
+
+    def some(batch: Sequence[Entry]) -> None:
+        for entry in batch:
+            check(entry)
+
+    try:
+        await asyncio.gather(*(asyncio.to_thread(some, batch) for batch in batches if batch))
+    except StoppedError:
+        raise asyncio.CancelledError from None
+
+
+def _clear(bag: Path, listed_files: set[str]) -> None:
+    """Remove files below data/ that are in no manifest: leftovers of assets that turned out wrong."""
+    for root, folders, names in os.walk(bag / "data", topdown=False):
+        for name in names:
+            path = Path(root) / name
+            if path.relative_to(bag).as_posix() not in listed_files:
+                path.unlink()
+        if not names and not folders and Path(root) != bag / "data":
+            Path(root).rmdir()
+
+
+def _place(bag: Path, goal: Path) -> None:
+    sync_tree(bag)
+    _must_be_free(goal)
+    bag.rename(goal)
+    sync_folder(goal.parent)
+
+
+def _size_of(folder: Path) -> int:
+    return sum((Path(root) / name).stat().st_size for root, _, names in os.walk(folder) for name in names)
+
+
+__all__ = ["run"]
