@@ -13,9 +13,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .authn import ADMIN, PASSWORDS, Authn, write_private
 from .faults import Faults
+
+if TYPE_CHECKING:
+    from .app import Sandbox
 
 DEMOS = ("none", "small", "large", "bench")
 _DEMO_FILE = "demo.json"
@@ -95,17 +99,17 @@ async def _serve(folder: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def _demo(folder: Path, size: str, sandbox: object) -> dict[str, str]:
+def _demo(folder: Path, size: str, sandbox: Sandbox) -> dict[str, str | None]:
     """Build the demo catalog unless the folder has one already. Gives catalog, root, dataset, version."""
     kept = folder / _DEMO_FILE
     if kept.exists():
-        found: dict[str, str] = json.loads(kept.read_text())
+        found: dict[str, str | None] = json.loads(kept.read_text())
         return found
     if size == "none":
         return {}
-    from .demo import build  # type: ignore[attr-defined]
+    from .demo import build
 
-    info = build(sandbox.ermrest.store, sandbox.hatrac.files, size)  # type: ignore[attr-defined]
+    info = build(sandbox.ermrest.store, sandbox.hatrac.files, size)
     made = {"catalog": info.catalog, "root": info.root, "dataset": info.dataset, "version": info.version}
     temporary = kept.with_suffix(".new")
     temporary.write_text(json.dumps(made))
@@ -113,7 +117,9 @@ def _demo(folder: Path, size: str, sandbox: object) -> dict[str, str]:
     return made
 
 
-def _ready(folder: Path, port: int, authority: Path, authn: Authn, demo: dict[str, str]) -> dict[str, str | None]:
+def _ready(
+    folder: Path, port: int, authority: Path, authn: Authn, demo: dict[str, str | None]
+) -> dict[str, str | None]:
     host = f"localhost:{port}"
     files = {}
     for name, token in authn.tokens.items():

@@ -376,8 +376,8 @@ class _Check:
                     self.error(
                         "oxum",
                         "bag-info.txt",
-                        f"Payload-Oxum says {int(match[1]):,} bytes in {int(match[2]):,} files; there are {self._bytes:,} "
-                        f"bytes in {self._files:,} files.",
+                        f"Payload-Oxum says {int(match[1]):,} bytes in {int(match[2]):,} files; "
+                        f"there are {self._bytes:,} bytes in {self._files:,} files.",
                         line.number,
                     )
 
