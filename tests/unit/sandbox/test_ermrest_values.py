@@ -230,8 +230,9 @@ def test_singles_as_postgresql_prints_them(things: Things, value: float, text: s
 def test_arrays_may_be_json_in_csv(things: Things) -> None:
     things.fill([{"Words": ["a", None, 'b"']}, {"Words": []}, {"Floats": [1.0, 2.5]}])
     assert things.read("attribute/s:Thing/Words,Floats?arrays=json", render.CSV) == (
-        'Words,Floats\n"[""a"",null,""b\\""""]",\n[],\n,"[1.0,2.5]"\n'
+        'Words,Floats\n"[""a"",null,""b\\""""]",\n[],\n,"[1,2.5]"\n'
     )
+    assert things.read("attribute/s:Thing/Words,Floats@sort(Floats)?limit=1") == '[{"Words":null,"Floats":[1,2.5]}]\n'
     assert things.read("attribute/s:Thing/Floats", render.CSV) == 'Floats\n\n\n"{1,2.5}"\n'
 
 

@@ -141,6 +141,8 @@ def targets(query: Query, model: Model, client: Client) -> Compiled:
 
 def _entity_outputs(path: Path) -> list[Output]:
     columns = visible_columns(path.rights, path.current.table)
+    if not columns:
+        raise path.rights.refusal("select", path.current.table)
     for column in columns:
         path.rights.enforce_column(path.current.table, column, "select")
     return [_column_output(path, path.current, column, column.name) for column in columns]
@@ -196,6 +198,8 @@ def _star(path: Path, projection: Projection, instance: Instance) -> list[Output
             raise malformed(f"Wildcard column {projection.name} cannot be given an alias.")
         prefix = f"{projection.name.parts[0]}:" if len(projection.name.parts) == 2 else ""
     columns = visible_columns(path.rights, instance.table)
+    if not columns:
+        raise path.rights.refusal("select", instance.table)
     if projection.function != "cnt":
         for column in columns:
             path.rights.enforce_column(instance.table, column, "select")
@@ -234,8 +238,16 @@ def json_value(cell: str, of: Type) -> str:
     if kind == "numeric":
         return f"CASE WHEN {cell} GLOB '*[0-9]' THEN {cell} ELSE json_quote({cell}) END"
     if kind in ("json", "array"):
-        return f"ifnull({cell}, 'null')"
+        return f"ifnull({json_array(cell, of) if of.array else cell}, 'null')"
     return f"json_quote({cell})"
+
+
+def json_array(cell: str, of: Type) -> str:
+    """The SQL of an array's JSON text, without blanks between its elements as PostgreSQL has it."""
+    kind = types.family(types.element(of))
+    if kind == "float":
+        return f"ermrest_floats({cell}, '{of.base}')"
+    return cell if kind == "json" else f"json({cell})"
 
 
 def _computed(name: str, typename: str, sql: str, instance: Instance) -> Output:

@@ -26,6 +26,7 @@ def register(connection: sqlite3.Connection) -> None:
     function("ermrest_float8", 1, types.float8_text)
     function("ermrest_float4", 1, types.float4_text)
     function("ermrest_array", 2, types.array_literal)
+    function("ermrest_floats", 2, types.floats_text)
     function("ermrest_regexp", 2, _matches)
     function("ermrest_ciregexp", 2, _matches_any_case)
     function("ermrest_bin", 5, _bin)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from . import types
 from .ast import Query
-from .compile import json_value
+from .compile import json_array, json_value
 from .model import Type
 from .statement import Batches, Compiled
 
@@ -108,7 +108,7 @@ class _Size:
     """How many rows make a chunk, learnt from those before."""
 
     def __init__(self) -> None:
-        self.rows = 64
+        self.rows = 16
 
     def learn(self, rows: int, size: int) -> None:
         # Follow the rows' length, but do not jump: one short row says little about the next.
@@ -258,8 +258,6 @@ def _shortest(match: re.Match[bytes]) -> bytes:
 def _json(cell: str, of: Type) -> str:
     if types.family(of) == "float":
         return f"CASE WHEN {cell} IS NULL THEN 'null' ELSE {_float(cell, of, chr(34))} END"
-    if of.array and of.base not in ("json", "jsonb"):
-        return f"ifnull(json({cell}), 'null')"
     return json_value(cell, of)
 
 
@@ -276,12 +274,8 @@ def _csv(cell: str, of: Type, arrays_as_json: bool) -> str:
     if kind == "timestamp":
         return f"replace({cell}, 'T', ' ')"
     if kind == "array":
-        cell = _json_array(cell, of) if arrays_as_json else f"ermrest_array({cell}, '{of.base}')"
+        cell = json_array(cell, of) if arrays_as_json else f"ermrest_array({cell}, '{of.base}')"
     return (
         f"CASE WHEN instr({cell}, ',') OR instr({cell}, '\"') OR instr({cell}, char(10)) OR instr({cell}, char(13)) "
         f"OR {cell} = '' THEN '\"' || replace({cell}, '\"', '\"\"') || '\"' ELSE {cell} END"
     )
-
-
-def _json_array(cell: str, of: Type) -> str:
-    return cell if of.base in ("json", "jsonb") else f"json({cell})"

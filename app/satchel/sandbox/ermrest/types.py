@@ -304,6 +304,15 @@ def _by_length(item: tuple[bytes, str, Any]) -> tuple[int, bytes]:
     return len(item[0]), item[0]
 
 
+def floats_text(text: str | None, base: str) -> str | None:
+    """A stored array of floats as PostgreSQL's JSON has it: 1, not 1.0."""
+    if text is None:
+        return None
+    shortest = float4_text if base == "float4" else float8_text
+    items = ((json.dumps(v) if v is None or isinstance(v, str) else shortest(float(v)) or "") for v in json.loads(text))
+    return "[" + ",".join(items) + "]"
+
+
 _BARE = re.compile(r"[^\s{},\"\\]+")
 
 
