@@ -7,7 +7,8 @@ import unicodedata
 
 LONGEST = 200
 """Bytes of a name in UTF-8. File systems allow 255; archives and suffixes need room."""
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+# The percent sign is among them for bagit and bdbag, which do not decode the %25 that RFC 8493 wants in manifests.
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*%\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
