@@ -10,4 +10,6 @@ from pathlib import Path
 @cache
 def resource_folder() -> Path:
     """The folder of icons and style. Qt's style sheets take files by path: Satchel is never run out of an archive."""
-    return Path(str(files("satchel_resources")))
+    package = Path(str(files("satchel")))
+    carried = package / "resources"  # a wheel carries them along; a working copy has them at its top
+    return carried if carried.is_dir() else package.parent.parent / "resources"

@@ -1,1 +1,0 @@
-"""Icons, style and other files that Satchel shows."""
