@@ -8,18 +8,19 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.modeltest import ModelTester
+from satchel.core.bags.validate import Problem
 
 from satchel.core.deriva.browse import Row, RowPage
 from satchel.core.deriva.model import Column
 from satchel.core.deriva.model_reader import read_model
 from satchel.core.jobs.views import JobView, StageView
-from satchel.gui.bags.problems import ProblemsModel, matching
-from satchel.gui.bags.verdict import Problem
+from satchel.gui.bags.problems import ProblemsModel
+from satchel.gui.bags.verdict import Findings
 from satchel.gui.catalog.rows_model import RowsModel
 from satchel.gui.catalog.tree_model import TreeModel, kind_of
 from satchel.gui.engine_bridge import JobsModel
 from satchel.gui.jobs_words import progress
-from satchel.gui.widgets.table import FullTextRole
+from satchel.gui.widgets.table import FullTextRole, RowsTable
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -162,35 +163,42 @@ def test_tables(qtmodeltester: ModelTester) -> None:
     assert model.rowCount() == 0
 
 
+def problem(path: str, line: int | None = None) -> Problem:
+    return Problem(code="checksum", path=path, message="Checksum differs", line=line)
+
+
 def test_problems(qtmodeltester: ModelTester) -> None:
-    found = [Problem("error", f"data/{n}.csv", "Checksum differs") for n in range(1000)]
-    found.append(Problem("warning", "", "No contact is named"))
+    contact = Problem(code="contact", path="", message="No contact is named")
+    found = Findings([problem(f"data/{n}.csv") for n in range(1000)], [contact, problem("bag-info.txt", 3)])
     model = ProblemsModel()
-    model.show(found)
+    model.show(found, range(len(found)))
     qtmodeltester.check(model, force_py=False)
     assert model.index(1000, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "warning: No contact is named"
-    assert [p.where for p in matching(found, "/77.CSV")] == ["data/77.csv"]
-    assert matching(found, " ") is found
+    assert model.index(1001, 1).data() == "bag-info.txt, line 3"
+    assert list(found.matching("/77.CSV")) == [77]
+    assert list(found.matching("line 3")) == [1001]
+    assert len(found.matching(" ")) == 1002
+    model.show(found, found.matching("/77.CSV"))
+    assert model.index(0, 1).data() == "data/77.csv"
 
 
 def test_a_million_problems_open_at_once() -> None:
     """Nothing is made for rows that are not shown."""
-    asked: list[int] = []
+    asked: set[int] = set()
 
     class Counting(list[Problem]):
         def __getitem__(self, place: Any) -> Any:
-            asked.append(place)
+            asked.add(place)
             return super().__getitem__(place)
-
-    from satchel.gui.widgets.table import RowsTable
 
     model = ProblemsModel()
     view = RowsTable("Problems")
     view.setModel(model)
     view.resize(800, 400)
     view.show()
-    model.show(Counting([Problem("error", "data/x", "Missing")] * 1_000_000))
+    found = Findings(Counting([problem("data/x")] * 1_000_000))
+    model.show(found, range(len(found)))
     QApplication.processEvents()
     assert model.rowCount() == 1_000_000
-    assert 0 < len(set(asked)) < 200
+    assert 0 < len(asked) < 200
     view.deleteLater()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -15,7 +14,7 @@ from satchel.core.errors import SatchelError
 from satchel.gui import jobs_words
 from satchel.gui.bags.problems import ProblemsPane
 from satchel.gui.bags.progress import CheckProgress
-from satchel.gui.bags.verdict import Verdict, verdict
+from satchel.gui.bags.verdict import Findings, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.home.lists import RecentList
 from satchel.gui.icons import IconDisc
@@ -29,8 +28,7 @@ from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.widgets.text import CopyLabel, label
 
 if TYPE_CHECKING:
-    from satchel.core.jobs.request import Request
-    from satchel.core.jobs.views import JobView
+    from satchel.core.bags.validate import Level, ValidateRequest, ValidateResult
     from satchel.gui.window import MainWindow
 
 LEVELS = (
@@ -102,7 +100,8 @@ class BagsPage(QWidget):
     def check(self, path: Path) -> None:
         """Check a bag, folder or archive."""
         self._path = path
-        spawn(self._submit(path, str(self.level.currentData())), "check a bag", self._failed)
+        level: Level = self.level.currentData()
+        spawn(self._submit(path, level), "check a bag", self._failed)
 
     def show_job(self, job: str) -> None:
         """Show a check that ran or runs."""
@@ -115,7 +114,7 @@ class BagsPage(QWidget):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    async def _submit(self, path: Path, level: str) -> None:
+    async def _submit(self, path: Path, level: Level) -> None:
         request = await self._window.bridge.call(_make_request, str(path), level)
         job = await self._window.bridge.submit(request)
         self._follow(job)
@@ -142,7 +141,7 @@ class BagsPage(QWidget):
             return
         self._settled = True
         if view.result is not None:
-            self._show_verdict(view, verdict(view.result))
+            self._show_verdict(cast("ValidateResult", view.result))
         elif view.error is not None:
             self._failed(SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail))
         else:
@@ -150,14 +149,16 @@ class BagsPage(QWidget):
             self.card.show()
         self._list_before()
 
-    def _show_verdict(self, view: JobView, said: Verdict) -> None:
-        path = Path(str(getattr(view.request, "path", self._path)))
+    def _show_verdict(self, result: ValidateResult) -> None:
+        said = verdict(result)
+        path = Path(result.path)
         self._path = path
         self.card.show_text(said.tone, said.title, said.text, path)
         self.card.show()
-        self.problems.setVisible(bool(said.problems))
-        self.problems.show_problems(said.problems)
-        self._inside.setStretch(self._stretch, 0 if said.problems else 1)
+        found = Findings(result.errors, result.warnings)
+        self.problems.setVisible(len(found) > 0)
+        self.problems.show_found(found)
+        self._inside.setStretch(self._stretch, 0 if len(found) else 1)
         announce(self, f"{path.name}: {said.title}", urgent=said.tone == "danger")
 
     def _failed(self, fault: BaseException) -> None:
@@ -182,7 +183,7 @@ class BagsPage(QWidget):
             icon, role = jobs_words.icon_and_role(view)
             text = jobs_words.line(view)
             if view.result is not None:
-                said = verdict(view.result)
+                said = verdict(cast("ValidateResult", view.result))
                 icon, role, text = _DISCS[said.tone][0], _DISCS[said.tone][1], said.title
             path = str(getattr(view.request, "path", ""))
             title = Path(path).name if path else view.title
@@ -232,7 +233,8 @@ class _VerdictCard(Card):
         self.setContentsMargins(SPACE_2, 0, 0, 0)
 
 
-async def _make_request(path: str, level: str) -> Request:
+async def _make_request(path: str, level: Level) -> ValidateRequest:
     """In the engine's loop, where the import is paid for."""
-    request: Request = import_module("satchel.core.bags.validate").ValidateRequest(path=path, level=level)
-    return request
+    from satchel.core.bags.validate import ValidateRequest
+
+    return ValidateRequest(path=path, level=level)

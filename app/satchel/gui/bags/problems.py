@@ -10,7 +10,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from satchel.core import words
-from satchel.gui.bags.verdict import Problem
+from satchel.gui.bags.verdict import Findings
 from satchel.gui.icons import icon
 from satchel.gui.tasks import Spawned, spawn
 from satchel.gui.theme import SPACE_2, theme
@@ -29,13 +29,14 @@ class ProblemsModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._problems: Sequence[Problem] = ()
+        self._found = Findings()
+        self._places: Sequence[int] = ()
         self._icons: dict[str, QIcon] = {}
 
-    def show(self, problems: Sequence[Problem]) -> None:
-        """Show these."""
+    def show(self, found: Findings, places: Sequence[int]) -> None:
+        """Show those at these places."""
         self.beginResetModel()
-        self._problems = problems
+        self._found, self._places = found, places
         self.endResetModel()
 
     def repaint(self) -> None:
@@ -44,7 +45,7 @@ class ProblemsModel(QAbstractTableModel):
         self.layoutChanged.emit()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._problems)
+        return 0 if parent.isValid() else len(self._places)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(HEADS)
@@ -52,16 +53,17 @@ class ProblemsModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        problem = self._problems[index.row()]
-        text = problem.message if index.column() == 0 else problem.where
+        found, place = self._found, self._places[index.row()]
+        text = found.message(place) if index.column() == 0 else found.where(place)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return text
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{problem.severity}: {text}" if index.column() == 0 else text
+            return f"{found.severity(place)}: {text}" if index.column() == 0 else text
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            if problem.severity not in self._icons:
-                self._icons[problem.severity] = icon(*_MARKS[problem.severity], 16)
-            return self._icons[problem.severity]
+            severity = found.severity(place)
+            if severity not in self._icons:
+                self._icons[severity] = icon(*_MARKS[severity], 16)
+            return self._icons[severity]
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -70,20 +72,12 @@ class ProblemsModel(QAbstractTableModel):
         return None
 
 
-def matching(problems: Sequence[Problem], text: str) -> Sequence[Problem]:
-    """The problems with a text in them, in upper or lower case."""
-    wanted = text.strip().casefold()
-    if not wanted:
-        return problems
-    return [p for p in problems if wanted in p.message.casefold() or wanted in p.where.casefold()]
-
-
 class ProblemsPane(QWidget):
     """Heading, filter, table."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._all: Sequence[Problem] = ()
+        self._all = Findings()
         self._filtering: Spawned | None = None
         self.field = SearchField("Filter problems", "filter")
         self.field.setFixedWidth(240)
@@ -110,12 +104,12 @@ class ProblemsPane(QWidget):
         self.field.textChanged.connect(lambda: self._typing.start())
         theme().changed.connect(self.model.repaint)
 
-    def show_problems(self, problems: Sequence[Problem]) -> None:
+    def show_found(self, found: Findings) -> None:
         """Show these, the filter empty."""
-        self._all = problems
+        self._all = found
         self.field.clear()
         self._typing.stop()
-        self._show(problems)
+        self._show(range(len(found)))
         self.view.setColumnWidth(0, 420)
 
     def _filter(self) -> None:
@@ -123,15 +117,15 @@ class ProblemsPane(QWidget):
             self._filtering.cancel()
         self._filtering = spawn(self._filter_aside(self._all, self.field.text()), "filter problems")
 
-    async def _filter_aside(self, problems: Sequence[Problem], text: str) -> None:
+    async def _filter_aside(self, found: Findings, text: str) -> None:
         import asyncio
 
-        found = await asyncio.get_running_loop().run_in_executor(None, matching, problems, text)
-        if problems is self._all:
-            self._show(found)
+        places = await asyncio.get_running_loop().run_in_executor(None, found.matching, text)
+        if found is self._all:
+            self._show(places)
 
-    def _show(self, problems: Sequence[Problem]) -> None:
-        self.model.show(problems)
+    def _show(self, places: Sequence[int]) -> None:
+        self.model.show(self._all, places)
         every = words.count(len(self._all))
-        self.head.set_remark(every if len(problems) == len(self._all) else f"{words.count(len(problems))} of {every}")
-        self.stack.setCurrentWidget(self.view if problems or not self._all else self.nothing)
+        self.head.set_remark(every if len(places) == len(self._all) else f"{words.count(len(places))} of {every}")
+        self.stack.setCurrentWidget(self.view if places or not len(self._all) else self.nothing)

@@ -1,23 +1,54 @@
-"""A validation's result as the page shows it: one sentence, figures, problems."""
+"""A validation's result as the page shows it: one sentence, figures, what was found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from satchel.core import words
 
+if TYPE_CHECKING:
+    from satchel.core.bags.validate import Problem, ValidateResult
+
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is wrong with a bag, or worth knowing."""
+class Findings:
+    """Errors and warnings one after the other, without copying either: there may be 100,000."""
 
-    severity: str
-    """`error` or `warning`."""
-    where: str
-    """The file that it concerns; empty when it is the whole bag."""
-    message: str
+    errors: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
+
+    def __len__(self) -> int:
+        return len(self.errors) + len(self.warnings)
+
+    def severity(self, place: int) -> str:
+        """`error` or `warning`."""
+        return "error" if place < len(self.errors) else "warning"
+
+    def message(self, place: int) -> str:
+        """What is wrong."""
+        return self._at(place).message
+
+    def where(self, place: int) -> str:
+        """The file and, where one is to blame, the line in it."""
+        problem = self._at(place)
+        return f"{problem.path}, line {problem.line}" if problem.line is not None else problem.path
+
+    def _at(self, place: int) -> Problem:
+        errors = len(self.errors)
+        return self.errors[place] if place < errors else self.warnings[place - errors]
+
+    def matching(self, text: str) -> Sequence[int]:
+        """The places with a text in them, in upper or lower case; slow for many, so ask from a thread."""
+        wanted = text.strip().casefold()
+        if not wanted:
+            return range(len(self))
+        return [
+            place
+            for place in range(len(self))
+            if wanted in self.message(place).casefold() or wanted in self.where(place).casefold()
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +58,26 @@ class Verdict:
     tone: str
     title: str
     text: str
-    problems: tuple[Problem, ...]
 
 
-def verdict(result: Any) -> Verdict:
-    """Put a `satchel.core.bags.validate.ValidateResult` into words."""
-    problems = (*_problems("error", result.errors), *_problems("warning", result.warnings))
-    errors = sum(1 for problem in problems if problem.severity == "error")
-    figures = _figures(result)
+def verdict(result: ValidateResult) -> Verdict:
+    """Put a result into words."""
+    figures = f"{words.count(result.files, 'files')}, {words.size(result.bytes)}."
     if not result.valid:
-        count = words.count(errors, "problems" if errors != 1 else "problem")
-        return Verdict("danger", "The bag is not valid", f"{count} found. {figures}".strip(), problems)
+        found = f"{words.count(result.error_count)} problem{'s' if result.error_count != 1 else ''} found."
+        told = len(result.errors)
+        if told < result.error_count:
+            found += f" The first {words.count(told)} are listed."
+        return Verdict("danger", "The bag is not valid", f"{found} {figures}")
     if not result.complete:
-        text = f"What is here is unchanged, but not everything is here: files are still to be fetched. {figures}"
-        return Verdict("warning", "The bag is valid, but not complete", text.strip(), problems)
-    return Verdict("success", "The bag is valid and complete", f"Nothing is missing. {figures}".strip(), problems)
-
-
-def _figures(result: Any) -> str:
-    files, size = getattr(result, "files", None), getattr(result, "bytes", None)
-    parts = []
-    if isinstance(files, int):
-        parts.append(words.count(files, "files"))
-    if isinstance(size, int):
-        parts.append(words.size(size))
-    return f"{', '.join(parts)}." if parts else ""
-
-
-def _problems(severity: str, found: Iterable[Any]) -> Iterable[Problem]:
-    for each in found:
-        if isinstance(each, str):
-            yield Problem(severity, "", each)
-        else:
-            where = str(getattr(each, "where", "") or getattr(each, "path", "") or "")
-            yield Problem(severity, where, str(each.message))
+        missing = f"{words.count(result.remote, 'files')} still to be fetched." if result.remote else ""
+        text = f"What is here is unchanged, but not everything is here: {missing} {figures}"
+        return Verdict("warning", "The bag is valid, but not complete", " ".join(text.split()))
+    if result.level in ("structure", "completeness"):
+        text = f"Everything that it lists is here. Checksums were not compared. {figures}"
+        return Verdict("success", "Nothing is missing from the bag", text)
+    if result.level == "fast":
+        return Verdict(
+            "success", "Nothing is missing from the bag", f"Sizes agree. Checksums were not compared. {figures}"
+        )
+    return Verdict("success", "The bag is valid and complete", f"Nothing is missing and nothing was changed. {figures}")
