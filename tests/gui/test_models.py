@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.modeltest import ModelTester
-from satchel.core.bags.validate import Problem
 
+from satchel.core.bags.validate import Problem
 from satchel.core.deriva.browse import Row, RowPage
 from satchel.core.deriva.model import Column
 from satchel.core.deriva.model_reader import read_model
