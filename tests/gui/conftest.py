@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,23 @@ from satchel.gui.theme import theme
 from satchel.gui.window import MainWindow
 
 Body = Callable[[], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_there_stays() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def collect_here(_what_is_there_stays: None) -> Iterator[None]:
+    """As in the program (see gui/garbage.py), Qt objects are taken apart in the window's thread alone."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

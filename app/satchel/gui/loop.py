@@ -18,6 +18,7 @@ import qasync
 from PySide6.QtCore import QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
+from satchel.gui.garbage import GarbageCollection
 from satchel.gui.tasks import tasks
 
 if TYPE_CHECKING:
@@ -77,9 +78,12 @@ def run(app: QApplication, window: MainWindow) -> int:
     loop.set_default_executor(pool)
     loop.set_exception_handler(_unhandled)
     signals = _Signals(window.quit)
+    garbage = GarbageCollection()
+    garbage.start()
     try:
         loop.run_until_complete(_session(loop, window))
     finally:
+        garbage.stop()
         signals.end()
         pool.shutdown(wait=False, cancel_futures=True)
         asyncio.set_event_loop(None)
