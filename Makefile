@@ -23,7 +23,7 @@ test: venv
 	bash tests/run $(BIN)
 
 bench: venv
-	$(BIN)/python -m tests.bench $(BENCH)
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 lint: venv
 	$(BIN)/ruff check app tests

@@ -8,8 +8,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from tests.bench.figures import python, run, spread, verdict
-from tests.sandbox_process import start_sandbox
+from bench.figures import python, run, spread, verdict
+from sandbox_process import start_sandbox
 
 
 def main(runs: int) -> None:
@@ -39,9 +39,7 @@ def main(runs: int) -> None:
                 memory.append(mine.peak_mb)
                 shutil.rmtree(out)
                 peer_out = scratch / f"theirs{n}"
-                peer = run(
-                    python("tests.bench.peer_export", str(ready), str(peer_out)), env={}, log=scratch / "peer.log"
-                )
+                peer = run(python("bench.peer_export", str(ready), str(peer_out)), env={}, log=scratch / "peer.log")
                 told = json.loads(peer.output.strip().splitlines()[-1])
                 theirs.append(peer.seconds)
                 shutil.rmtree(peer_out)

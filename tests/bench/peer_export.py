@@ -1,6 +1,6 @@
 """The peer of an export: deriva-py's downloader with one CSV query a table, then `bdbag` fetching the assets.
 
-Run as a program of its own: `python -m tests.bench.peer_export SANDBOX.json OUT`. Prints one JSON line with its times.
+Run as a program of its own: `python -m bench.peer_export SANDBOX.json OUT`. Prints one JSON line with its times.
 The queries are the ones that a lab would write by hand for "everything below this study"; the bench catalog has nothing
 else in it, so whole tables are the same rows.
 """

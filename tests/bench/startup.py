@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.figures import python, run, spread, verdict
+from bench.figures import python, run, spread, verdict
 
 
 def main(runs: int) -> None:
@@ -24,7 +24,7 @@ def main(runs: int) -> None:
         for _ in range(max(runs, 3) * 3):
             for kind, times in (("empty", empty), ("satchel", ours)):
                 begin = time.time()
-                told = run(python("tests.bench.startup", kind), env=home, log=log).output
+                told = run(python("bench.startup", kind), env=home, log=log).output
                 times.append(float(told.split()[-1]) - begin)
     ratio = statistics.median(ours) / statistics.median(empty)
     print("first window painted, process start included")
