@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,5 +41,9 @@ class Home:
     @staticmethod
     def private(folder: Path) -> Path:
         """The folder, created for this person alone where it is missing. Raises OSError as mkdir does."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "A file stands where a folder is needed", str(folder))
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+        for parent in reversed(missing):  # mkdir's own `parents` would leave them open to others
+            parent.mkdir(mode=0o700, exist_ok=True)
         return folder
