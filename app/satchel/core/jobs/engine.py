@@ -1,7 +1,10 @@
 """The engine: an event loop in a thread of its own that runs jobs and answers the window's questions.
 
-Every public method may be called from any thread and returns at once, but for `start` and `stop`. Nothing is pushed:
-the window looks at `version` and, when it has changed, at `views`.
+Every public method may be called from any thread. `views`, `view`, `version`, `busy`, `cancel`, `answer` and `call`
+return at once; `start`, `stop`, `submit`, `resume`, `discard` and `log` wait for the disk, so the window calls them
+from a thread. Nothing is pushed: the window looks at `version` and `views`.
+
+Jobs of other processes (a second window, a command) are shown as well; the engine looks at the journal every second.
 """
 
 from __future__ import annotations
@@ -13,25 +16,29 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs import registry
-from satchel.core.jobs.journal import Entry, Journal, Lease, LogLine
+from satchel.core.jobs.journal import Entry, Journal, Lease, LogLine, Pulse
 from satchel.core.jobs.request import Request
-from satchel.core.jobs.run import prepare, run_leased
+from satchel.core.jobs.run import Run, begin, take_up
 from satchel.core.jobs.state import JobContext
 from satchel.core.jobs.trouble import explain
-from satchel.core.jobs.views import RESUMABLE, ErrorView, JobView
+from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView, StageView
 from satchel.core.paths import Home
+from satchel.core.secrets import redact
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 WARNINGS_SHOWN = 50
 STOP_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Between looks at what other processes do."""
+_THREADS = 16
 
 
 @dataclass(slots=True)
@@ -47,6 +54,12 @@ class _Live:
     state: str = "queued"
     stop_state: str = "cancelled"
     began: float = 0.0
+    """By the monotonic clock; 0 before."""
+    started: float | None = None
+    failure: ErrorView | None = None
+    """Why it failed, should the journal not be able to tell."""
+    written: bool = field(default=False)
+    """Whether `Run.go` has written down how it ended."""
 
 
 class Engine:
@@ -59,12 +72,13 @@ class Engine:
 
     def __init__(self, home: Home, parallel: int = 2) -> None:
         self.home = home
-        self._parallel = parallel
+        self._parallel = max(1, parallel)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._journal: Journal | None = None
         self._live: dict[str, _Live] = {}
         self._past: dict[str, JobView] = {}
+        self._pulses: dict[str, Pulse] = {}
         self._order: list[str] = []
         self._lock = threading.RLock()
         self._version = 0
@@ -77,23 +91,33 @@ class Engine:
     def start(self) -> None:
         """Open the journal and start the thread. Raises SatchelError when the journal cannot be opened."""
         self._journal = Journal(self.home)
-        for entry in reversed(self._journal.jobs()):
-            self._order.append(entry.id)
-            self._past[entry.id] = self._past_view(entry)
+        self._journal.sweep()
+        self._refresh()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="satchel-engine", daemon=True)
         self._thread.start()
         ready.wait()
 
+    @property
+    def notice(self) -> str:
+        """A sentence for the person about the journal, empty when all is well."""
+        aside = self._journal.set_aside if self._journal else None
+        if aside is None:
+            return ""
+        return f"The list of jobs was damaged and begins anew; the old one is kept as {aside}."
+
     def _run(self, ready: threading.Event) -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        pool = concurrent.futures.ThreadPoolExecutor(8, thread_name_prefix="satchel-worker")
+        pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="satchel-worker")
         loop.set_default_executor(pool)
         self._loop = loop
+        watch = loop.create_task(self._watch())
         loop.call_soon(ready.set)
         try:
             loop.run_forever()
+            watch.cancel()
+            loop.run_until_complete(asyncio.gather(watch, return_exceptions=True))
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -107,29 +131,36 @@ class Engine:
             Whether everything ended in time. What did not is left to the journal: it shows as interrupted.
         """
         loop = self._loop
-        if loop is None or self._thread is None or self._stopping:
+        if loop is None or self._thread is None:
             return True
-        self._stopping = True
-        asyncio.run_coroutine_threadsafe(self._wind_down(seconds), loop)
+        with self._lock:
+            first, self._stopping = not self._stopping, True
+        if first:
+            asyncio.run_coroutine_threadsafe(self._wind_down(seconds), loop)
         ended = self._gone.wait(seconds + 1)
-        if ended and self._journal is not None:
+        if ended and first and self._journal is not None:
+            self._thread.join(1)
             self._journal.close()
         return ended
 
     async def _wind_down(self, seconds: float) -> None:
         tasks: list[asyncio.Task[Any]] = [*self._calls]
         for live in list(self._live.values()):
-            live.stop_state = "interrupted"
-            if live.context is not None:
-                live.context.cancelled.set()
+            # What the person has cancelled stays cancelled; the rest is offered at the next start.
+            if live.state != "cancelling":
+                live.stop_state = "interrupted"
             if live.task is not None:
                 tasks.append(live.task)
+                if live.context is not None:
+                    live.context.cancelled.set()
             else:
-                live.lease.release()
+                self._settle(live)
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                _log.warning("%s did not end within %s seconds", task.get_name(), seconds)
         asyncio.get_running_loop().stop()
 
     @property
@@ -139,19 +170,35 @@ class Engine:
             raise RuntimeError("the engine has not been started")
         return self._journal
 
+    @property
+    def parallel(self) -> int:
+        """How many jobs run at once; may be changed at any time."""
+        return self._parallel
+
+    @parallel.setter
+    def parallel(self, jobs: int) -> None:
+        self._parallel = max(1, jobs)
+        self._post(self._fill)
+
     def _post(self, function: Callable[[], None]) -> None:
-        if self._loop is not None and not self._stopping:
-            self._loop.call_soon_threadsafe(function)
+        loop = self._loop
+        if loop is not None and not self._stopping:
+            with contextlib.suppress(RuntimeError):  # it was closed just now
+                loop.call_soon_threadsafe(function)
 
     # -- questions ------------------------------------------------------------------------------------------------
 
     def call(
         self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
-        """Run an async function on the engine's loop. Cancelling the future cancels it; errors are `SatchelError`s."""
+        """Run an async function on the engine's loop. Cancelling the future cancels it; errors are `SatchelError`s.
+
+        Raises:
+            SatchelError: the engine does not run (any more).
+        """
         loop = self._loop
         if loop is None or self._stopping:
-            raise RuntimeError("the engine is not running")
+            raise SatchelError(Kind.CANCELLED, "Satchel is about to close.")
 
         async def answer() -> T:
             task = asyncio.current_task()
@@ -163,6 +210,8 @@ class Engine:
                 told = explain(error)
                 if told.kind is Kind.INTERNAL:
                     _log.error("a question to the engine failed", exc_info=error)
+                if told is error:
+                    raise
                 raise told from error
             finally:
                 if task is not None:
@@ -174,18 +223,23 @@ class Engine:
 
     def submit(self, request: Request) -> str:
         """Put a job into the queue; it is in the journal when this returns. Returns its id. Raises SatchelError."""
-        journal = self.journal
-        job = journal.add(registry.kind_of(request), request.title, registry.encode(request))
-        self._enqueue(journal.job(job), request, journal.lease(job), resumed=False)
+        self._check_open()
+        job, lease = begin(self.journal, request)
+        self._enqueue(self.journal.job(job), request, lease, resumed=False)
         return job
 
     def resume(self, job: str) -> None:
         """Put a job that was cancelled, interrupted or failed back into the queue. Raises SatchelError."""
-        journal = self.journal
-        entry = journal.job(job)
-        if entry.state not in RESUMABLE:
-            raise SatchelError(Kind.USAGE, f"Job {job} is {entry.state}; there is nothing to resume.")
-        self._enqueue(entry, registry.decode_request(entry.request), journal.lease(job), resumed=True)
+        self._check_open()
+        state = self.journal.job(job).state
+        if state not in RESUMABLE:
+            raise SatchelError(Kind.USAGE, f"Job {job} is {state}; there is nothing to resume.")
+        request, lease = take_up(self.journal, job)
+        self._enqueue(self.journal.job(job), request, lease, resumed=True)
+
+    def _check_open(self) -> None:
+        if self._stopping:
+            raise SatchelError(Kind.CANCELLED, "Satchel is about to close.")
 
     def _enqueue(self, entry: Entry, request: Request, lease: Lease, *, resumed: bool) -> None:
         with self._lock:
@@ -196,16 +250,29 @@ class Engine:
         self._post(self._fill)
 
     def cancel(self, job: str) -> None:
-        """Cancel a waiting or running job; what it has done is kept for resuming."""
+        """Cancel a waiting or running job, one of another process too; what it has done is kept for resuming."""
         with self._lock:
             live = self._live.get(job)
-            if live is None or live.state == "cancelling":
+            if live is None:
+                past = self._past.get(job)
+                if past is not None and past.state in ALIVE:
+                    self._past[job] = msgspec.structs.replace(past, state="cancelling")
+                    self._version += 1
+                    self._post(lambda: self._ask_elsewhere(job))
+                return
+            if live.state == "cancelling":
                 return
             live.state = "cancelling"
             self._version += 1
             if live.context is not None:
                 live.context.cancelled.set()
         self._post(lambda: self._cancel(job))
+
+    def _ask_elsewhere(self, job: str) -> None:
+        asking = asyncio.get_running_loop().run_in_executor(None, self.journal.ask_cancel, job)
+        asking.add_done_callback(
+            lambda done: _log.warning("%s", done.exception()) if not done.cancelled() and done.exception() else None
+        )
 
     def _cancel(self, job: str) -> None:
         live = self._live.get(job)
@@ -214,18 +281,17 @@ class Engine:
         if live.task is not None:
             live.task.cancel()
         else:
-            self.journal.ended(job, "cancelled", 0.0)
             self._settle(live)
 
     def discard(self, job: str) -> None:
         """Forget a job that does not run, with its leftovers. Raises SatchelError while it runs."""
         if job in self._live:
             raise SatchelError(Kind.USAGE, "The job is still running.", "Cancel it first.")
-        self.journal.discard(job)
-        with self._lock:
-            self._past.pop(job, None)
-            self._order = [j for j in self._order if j != job]
-            self._version += 1
+        try:
+            self.journal.discard(job)
+        finally:
+            if job not in self.journal.pulses():
+                self._drop(job)
 
     def answer(self, job: str, question: str, choice: str) -> None:
         """Answer the question that a job waits for."""
@@ -234,55 +300,113 @@ class Engine:
             live.context.answer(question, choice)
 
     def log(self, job: str, after: int = 0, limit: int = 2_000) -> list[LogLine]:
-        """The newest log lines of a job behind the number `after`."""
+        """The newest log lines of a job behind the number `after`. Raises SatchelError."""
         return self.journal.log_lines(job, after, limit)
 
     def _fill(self) -> None:
         """Start waiting jobs while there is room. On the loop."""
-        running = sum(1 for live in self._live.values() if live.task is not None)
-        for live in list(self._live.values()):
+        with self._lock:
+            waiting = [live for live in self._live.values() if live.task is None and live.state == "queued"]
+            running = sum(1 for live in self._live.values() if live.task is not None)
+        for live in waiting:
             if running >= self._parallel or self._stopping:
                 return
-            if live.task is None and live.state == "queued":
-                live.task = asyncio.get_running_loop().create_task(self._job(live), name=f"job {live.entry.id}")
-                running += 1
+            live.task = asyncio.get_running_loop().create_task(self._job(live), name=f"job {live.entry.id}")
+            # Not in `_job` itself: a task that is cancelled before its first step never enters its code.
+            live.task.add_done_callback(lambda _task, live=live: self._settle(live))  # type: ignore[misc]
+            running += 1
 
     async def _job(self, live: _Live) -> None:
         job = live.entry.id
         try:
-            live.context = prepare(self.journal, job, resumed=live.resumed)
-            live.context.listeners.append(lambda _event: None)  # somebody may answer questions
-            live.began = time.monotonic()
-            if live.state == "cancelling":
-                live.context.cancelled.set()
-                raise asyncio.CancelledError
-            live.state = "running"
+            run = Run(self.journal, job, live.request, resumed=live.resumed, can_ask=True)
+            live.context = run.context
+            live.began, live.started = time.monotonic(), time.time()
             with self._lock:
+                if live.state == "queued":
+                    live.state = "running"
+                else:
+                    run.context.cancelled.set()
                 self._version += 1
-            await run_leased(self.journal, live.request, live.context, stop_state=lambda: live.stop_state)
+            live.written = True
+            await run.go(stop_state=lambda: live.stop_state, cancel=lambda: self.cancel(job))
         except asyncio.CancelledError:
-            if live.state == "cancelling" and live.began == 0.0:
-                self.journal.ended(job, "cancelled", 0.0)
-        except SatchelError as error:
-            _log.info("job %s: %s", job, error.message)
-        except Exception:
-            _log.exception("job %s", job)
-        finally:
-            self._settle(live)
+            pass  # `_settle` says how it ended
+        except Exception as error:
+            told = explain(error)
+            live.failure = ErrorView(told.kind, told.message, told.hint, redact(told.detail))
+            if told.kind is Kind.INTERNAL:
+                _log.debug("job %s", job, exc_info=error)
+            else:
+                _log.info("job %s: %s", job, told.message)
 
     def _settle(self, live: _Live) -> None:
-        """A job has ended: give it free, keep its last picture, start the next."""
-        job = live.entry.id
-        stages = tuple(stage.look() for stage in live.context.stages) if live.context else ()
-        live.lease.release()
-        with contextlib.suppress(SatchelError):
-            view = msgspec.structs.replace(self._past_view(self.journal.job(job)), stages=stages)
-            with self._lock:
-                self._past[job] = view
+        """A job has ended: write that down if its run could not, give it free, keep its picture, start the next."""
+        job, failure = live.entry.id, live.failure
+        state = "failed" if failure else live.stop_state
+        try:
+            if not live.written:
+                error = msgspec.json.encode(failure) if failure else None
+                self.journal.ended(job, state, 0.0, error=error)
+            live.lease.release()
+            view = self._past_view(self.journal.job(job))
+        except SatchelError as error:
+            _log.error("job %s: %s", job, error.message)
+            view = msgspec.structs.replace(self._live_view(live), state=state, question=None, ended=time.time())
+        finally:
+            live.lease.release()
+        if failure is not None and view.error is None:  # the journal could not be written, for a full disk perhaps
+            view = msgspec.structs.replace(view, state="failed", error=failure)
         with self._lock:
+            self._past[job] = view
             self._live.pop(job, None)
             self._version += 1
         self._post(self._fill)
+
+    # -- other processes ------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await asyncio.to_thread(self._refresh)
+            except SatchelError as error:
+                _log.warning("%s", error.message)
+
+    def _refresh(self) -> None:
+        """Look which jobs came, moved or went without this engine. Raises SatchelError."""
+        pulses = self.journal.pulses()
+        with self._lock:
+            own = dict(self._live)
+            before = self._pulses
+            # Only those that were seen before: a job submitted since the journal was read is not gone.
+            gone = [job for job in before if job not in pulses and job not in own]
+        moved: dict[str, JobView] = {}
+        for job, pulse in pulses.items():
+            if job in own:
+                if pulse.cancel_asked and own[job].task is None:  # one that runs looks itself
+                    self.cancel(job)
+            elif before.get(job) != pulse or job not in self._past:
+                with contextlib.suppress(SatchelError):  # discarded between two looks
+                    moved[job] = self._past_view(self.journal.job(job))
+        with self._lock:
+            self._pulses = pulses
+            for job, view in moved.items():
+                # One that this engine has taken meanwhile is known better already.
+                if job not in self._live:
+                    self._past[job] = view
+                    self._version += 1
+                if job not in self._order:
+                    self._order.append(job)
+            for job in gone:
+                if job not in self._live:
+                    self._drop(job)
+
+    def _drop(self, job: str) -> None:
+        with self._lock:
+            if self._past.pop(job, None) is not None:
+                self._order.remove(job)
+                self._version += 1
 
     # -- pictures -------------------------------------------------------------------------------------------------
 
@@ -293,7 +417,7 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Whether any job waits or runs."""
+        """Whether any job waits or runs in this engine."""
         return bool(self._live)
 
     def views(self) -> tuple[JobView, ...]:
@@ -311,21 +435,26 @@ class Engine:
 
     def _past_view(self, entry: Entry) -> JobView:
         request, result, error = None, None, None
+        stages: tuple[StageView, ...] = ()
         with contextlib.suppress(SatchelError):  # a job of a newer version: shown by its title alone
             request = registry.decode_request(entry.request)
+        with contextlib.suppress(SatchelError, msgspec.MsgspecError):
             result = registry.decode_result(entry.result) if entry.result else None
-        if entry.error:
-            error = msgspec.json.decode(entry.error, type=ErrorView)
+        with contextlib.suppress(msgspec.MsgspecError):
+            error = msgspec.json.decode(entry.error, type=ErrorView) if entry.error else None
+        with contextlib.suppress(msgspec.MsgspecError):
+            stages = msgspec.json.decode(entry.stages, type=tuple[StageView, ...]) if entry.stages else ()
         return JobView(
             id=entry.id,
             kind=entry.kind,
             title=entry.title,
             request=request,
-            state=entry.state,
+            state="cancelling" if entry.cancel_asked and entry.state in ALIVE else entry.state,
             created=entry.created,
             started=entry.started,
             ended=entry.ended,
             seconds=entry.seconds,
+            stages=stages,
             warnings=tuple(self.journal.warnings(entry.id, WARNINGS_SHOWN)) if entry.warnings else (),
             warning_count=entry.warnings,
             result=result,
@@ -343,10 +472,10 @@ class Engine:
             request=live.request,
             state="waiting" if question is not None and live.state == "running" else live.state,
             created=entry.created,
-            started=entry.created,
+            started=live.started,
             seconds=entry.seconds + (time.monotonic() - live.began if live.began else 0.0),
-            stages=tuple(stage.look() for stage in context.stages) if context else (),
+            stages=tuple(stage.look() for stage in list(context.stages)) if context else (),
             warnings=tuple(context.warnings) if context else (),
-            warning_count=entry.warnings + (context.warning_count if context else 0),
+            warning_count=context.warning_count if context else entry.warnings,
             question=question,
         )

@@ -6,20 +6,23 @@ Counting is two additions under a lock and nothing else. Speed is worked out whe
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from satchel.core.jobs.events import AnyEvent, Asked, Logged, StageBegan, StageEnded, StageProgress, Warned
 from satchel.core.jobs.views import PartView, StageView
+from satchel.core.secrets import redact
 
 Listener = Callable[[AnyEvent], None]
 _SHOWN_WARNINGS = 50
 _RATE_WINDOW = 5.0
+_RATE_STEP = 0.2
 _SAMPLE = 0.1
 
 
@@ -63,6 +66,9 @@ class StageState:
         self.parts: dict[str, PartState] = {}
         self.began = time.monotonic()
         self.ended: float | None = None
+        self.broken: float | None = None
+        """When it was left by an exception: its clock stands still, and it is not shown as ended."""
+        self._view: StageView | None = None
         self._samples: deque[tuple[float, int]] = deque([(self.began, 0)])
 
     def add(self, units: int) -> None:
@@ -80,26 +86,42 @@ class StageState:
                 part.total = total
             return part
 
+    def leave(self, *, well: bool) -> None:
+        """The phase is over."""
+        now = time.monotonic()
+        with self.lock:
+            self.ended, self.broken = (now, None) if well else (None, now)
+
     @property
     def seconds(self) -> float:
         """How long it has taken."""
-        return (self.ended or time.monotonic()) - self.began
+        return (self.ended or self.broken or time.monotonic()) - self.began
 
     def rate(self) -> float:
-        """Units per second over the last seconds."""
-        now, samples = self.ended or time.monotonic(), self._samples
-        if now - samples[-1][0] > 0.2:
-            samples.append((now, self.done))
-        while len(samples) > 2 and now - samples[1][0] > _RATE_WINDOW:
-            samples.popleft()
-        (then, before), past = samples[0], max(now - samples[0][0], 1e-6)
-        return max(0.0, (self.done - before) / past) if now > then else 0.0
+        """Units per second over the last seconds; over all of it when it has ended."""
+        with self.lock:
+            if self.ended is not None:
+                return self.done / max(self.ended - self.began, 1e-6)
+            if self.broken is not None:
+                return 0.0
+            now, samples = time.monotonic(), self._samples
+            if now - samples[-1][0] > _RATE_STEP:
+                samples.append((now, self.done))
+            while len(samples) > 2 and now - samples[1][0] > _RATE_WINDOW:
+                samples.popleft()
+            then, before = samples[0]
+            return max(0.0, (self.done - before) / (now - then)) if now > then else 0.0
 
     def look(self) -> StageView:
-        """A picture of the stage."""
+        """A picture of the stage; the same object again once it has ended."""
+        old = self._view
+        if old is not None and old.state == "ended":
+            return old
+        ended = self.ended is not None
         with self.lock:
             parts = list(self.parts.values())
-        return StageView(
+        seen = tuple([part.look() for part in parts])
+        self._view = StageView(
             self.name,
             self.title,
             self.unit,
@@ -107,15 +129,21 @@ class StageState:
             self.total,
             self.item,
             self.note,
-            "begun" if self.ended is None else "ended",
+            "ended" if ended else "begun",
             self.seconds,
             self.rate(),
-            tuple(part.look() for part in parts),
+            # The same tuple as before where no part moved, so that whoever compares pictures is done at once.
+            old.parts if old is not None and _same(old.parts, seen) else seen,
         )
+        return self._view
+
+
+def _same(old: tuple[PartView, ...], new: tuple[PartView, ...]) -> bool:
+    return len(old) == len(new) and all(map(operator.is_, old, new))
 
 
 class JobContext:
-    """See `context.Context`. Subclasses and hooks say where checkpoints, warnings and logs go.
+    """See `context.Context`.
 
     Args:
         job_id: names the job.
@@ -123,7 +151,9 @@ class JobContext:
         resumed: whether an earlier run left something.
         keep: writes a checkpoint durably before it returns.
         kept: checkpoints of earlier runs.
+        warned: warnings of earlier runs; they are not said again.
         listener: hears events, on whatever thread they happen.
+        can_ask: whether anybody will call `answer`.
     """
 
     def __init__(
@@ -134,7 +164,9 @@ class JobContext:
         resumed: bool = False,
         keep: Callable[[str, Any], None] | None = None,
         kept: dict[str, Any] | None = None,
+        warned: Iterable[Warned] = (),
         listener: Listener | None = None,
+        can_ask: bool = False,
     ) -> None:
         self.job_id = job_id
         self.folder = folder
@@ -142,14 +174,24 @@ class JobContext:
         self.cancelled = threading.Event()
         self.stages: list[StageState] = []
         self.warnings: deque[Warned] = deque(maxlen=_SHOWN_WARNINGS)
-        self.warning_count = 0
+        self._warned: set[int] = set()
+        for warning in warned:
+            self._warned.add(hash(warning))
+            self.warnings.append(warning)
         self.question: Asked | None = None
         self._answer: asyncio.Future[str] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._can_ask = can_ask
         self._keep = keep
         self._kept = dict(kept or {})
         self._lock = threading.Lock()
         self.listeners: list[Listener] = [listener] if listener else []
+        self.sampler: Sampler | None = None
+
+    @property
+    def warning_count(self) -> int:
+        """Different warnings, those of earlier runs among them."""
+        return len(self._warned)
 
     def tell(self, event: AnyEvent) -> None:
         """Pass an event on to whoever listens."""
@@ -158,26 +200,33 @@ class JobContext:
 
     @contextmanager
     def stage(self, name: str, title: str, *, total: int | None = None, unit: str = "") -> Iterator[StageState]:
-        """Begin a phase; it ends with the `with` block, well or not."""
+        """Begin a phase; it ends with the `with` block. Left by an exception, it stays shown as far as it came."""
         stage = StageState(name, title, total, unit)
         self.stages.append(stage)
         self.tell(StageBegan(stage=name, title=title, unit=unit, total=total))
-        # A phase that fails stays where it was: it is not shown as done.
-        yield stage
-        stage.ended = time.monotonic()
+        try:
+            yield stage
+        except BaseException:
+            stage.leave(well=False)
+            raise
+        stage.leave(well=True)
+        if self.sampler is not None:
+            self.sampler.last(stage)
         self.tell(StageEnded(stage=name, done=stage.done, seconds=round(stage.seconds, 3), note=stage.note))
 
     def warn(self, code: str, message: str, *, where: str = "", hint: str = "") -> None:
-        """Say something that the person should know."""
-        warning = Warned(code=code, message=message, where=where, hint=hint)
+        """Say something that the person should know; the very same again, in this run or a later one, is not said."""
+        warning = Warned(code=code, message=redact(message), where=where, hint=hint)
         with self._lock:
+            if hash(warning) in self._warned:
+                return
+            self._warned.add(hash(warning))
             self.warnings.append(warning)
-            self.warning_count += 1
         self.tell(warning)
 
     def log(self, message: str, level: str = "info") -> None:
         """Write a line into the job's log."""
-        self.tell(Logged(level=level, message=message))
+        self.tell(Logged(level=level, message=redact(message)))
 
     def checkpoint(self, key: str, value: Any) -> None:
         """Keep a value durably under the key."""
@@ -192,9 +241,11 @@ class JobContext:
             return self._kept.get(key, default)
 
     async def ask(self, question: str, text: str, choices: tuple[str, ...], default: str) -> str:
-        """Put a question and wait for `answer`; the default at once where nobody listens."""
+        """Put a question and wait for `answer`; where nobody can answer, the default, with a line in the log."""
         asked = Asked(question=question, text=text, choices=choices, default=default)
-        if not self.listeners:
+        if not self._can_ask:
+            self.tell(asked)
+            self.log(f"{text} Nobody can be asked, so: {default}")
             return default
         self._loop = asyncio.get_running_loop()
         self._answer = self._loop.create_future()
@@ -225,20 +276,30 @@ class Sampler:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
-        self._told: dict[tuple[str, str], tuple[int, int | None, str]] = {}
+        self._told: dict[tuple[int, str], tuple[int, int | None, str]] = {}
+        context.sampler = self
 
     def sample(self) -> None:
-        """Tell what has changed since the last time."""
-        for stage in self._context.stages:
-            if stage.ended is None or (stage.name, "") in self._told:
-                self._tell(stage, "", stage.done, stage.total, stage.item)
-                for view in (part.look() for part in list(stage.parts.values())):
-                    self._tell(stage, view.name, view.done, view.total, "")
+        """Tell what has changed since the last time, of the phases under way."""
+        for stage in list(self._context.stages):
+            if stage.ended is None and stage.broken is None:
+                self._look(stage)
+
+    def last(self, stage: StageState) -> None:
+        """Tell where a phase came to, before it is told that it ended."""
+        self._look(stage)
+
+    def _look(self, stage: StageState) -> None:
+        self._tell(stage, "", stage.done, stage.total, stage.item)
+        with stage.lock:
+            parts = list(stage.parts.values())
+        for part in parts:
+            self._tell(stage, part.name, part.done, part.total, "")
 
     def _tell(self, stage: StageState, part: str, done: int, total: int | None, item: str) -> None:
-        figures = (done, total, item)
-        if self._told.get((stage.name, part)) != figures:
-            self._told[stage.name, part] = figures
+        figures, key = (done, total, item), (id(stage), part)
+        if self._told.get(key, (0, None, "")) != figures:
+            self._told[key] = figures
             self._context.tell(
                 StageProgress(stage=stage.name, done=done, total=total, unit=stage.unit, part=part, item=item)
             )
