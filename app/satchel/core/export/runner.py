@@ -25,6 +25,7 @@ from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import report
 from satchel.core.export.assets import Asset, Assets, listed
+from satchel.core.export.leftovers import KEY, work_folder
 from satchel.core.export.naming import asset_folders, bag_name, record_paths, target
 from satchel.core.export.records import Done, Records
 from satchel.core.export.request import AssetProblem, ExportRequest, ExportResult, Notice, TableResult
@@ -133,8 +134,8 @@ class _Export:
 
     async def _work_folder(self) -> Path:
         """The hidden folder in which the bag is made; the same one when a job is resumed."""
-        work = self.goal.parent / f".{self.goal.name}.{self.context.job_id}.satchel"
-        self.context.checkpoint("leftovers", [str(work)])
+        work = work_folder(self.goal, self.context.job_id)
+        self.context.checkpoint(KEY, [str(work)])
         size = self.reached.size
         bag_bytes = size.rows * ROW_BYTES + (size.asset_bytes if self.request.materialize else 0)
         needed = bag_bytes * (1 if self.request.archive == "none" else 2)

@@ -27,6 +27,7 @@ import portalocker
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.files import write_atomically
 from satchel.core.jobs import lease as leases
+from satchel.core.jobs import registry
 from satchel.core.jobs.events import Warned
 from satchel.core.jobs.lease import PATIENCE, Lease
 from satchel.core.jobs.schema import VERSION, migrate
@@ -287,18 +288,32 @@ class Journal:
                 db.execute("DELETE FROM checkpoint WHERE job = ?", (job,))
 
     def discard(self, job: str) -> None:
-        """Forget a job and remove its folder.
+        """Forget a job and remove its folder, and what it left beside its target.
 
         Raises:
-            SatchelError: it is running somewhere; or its folder cannot be removed (it is forgotten all the same).
+            SatchelError: it is running somewhere; or something of it cannot be removed (it is forgotten all the same).
         """
         lease = self.lease(job)
         try:
-            # In this order: a folder without a job is swept away later, a job whose files are gone could not resume.
+            elsewhere = self._leftovers(job)
+            # In this order: should the computer stop in between, the job is still listed, can be discarded again, and
+            # if it is resumed it begins anew and does not miss files that are gone.
+            self._write("DELETE FROM checkpoint WHERE job = ? AND key <> 'leftovers'", (job,))
+            failures = []
+            for folder in (self._jobs / job, *elsewhere):
+                try:
+                    _remove(folder)
+                except SatchelError as error:
+                    failures.append(error)
             self._write("DELETE FROM job WHERE id = ?", (job,))
-            self.remove_folder(job)
+            if failures:
+                raise failures[0]
         finally:
             lease.retire()
+
+    def _leftovers(self, job: str) -> list[Path]:
+        rows = self._read("SELECT request FROM job WHERE id = ?", (job,))
+        return [path for (request,) in rows for path in registry.leftovers_of(request, job, self.kept(job))]
 
     def folder(self, job: str) -> Path:
         """The job's private folder; it exists. Raises OSError."""
@@ -306,17 +321,7 @@ class Journal:
 
     def remove_folder(self, job: str) -> None:
         """Remove the job's private folder with all in it. Raises SatchelError when something of it stays."""
-        try:
-            shutil.rmtree(self._jobs / job)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise SatchelError(
-                Kind.FILES,
-                f"The job's folder {self._jobs / job} could not be removed: {error.strerror}.",
-                "Remove it by hand, or let the next start of Satchel try again.",
-                str(error),
-            ) from error
+        _remove(self._jobs / job)
 
     def sweep(self) -> None:
         """Remove folders and locks that no job needs any more; what cannot be removed is logged."""
@@ -431,3 +436,18 @@ class Journal:
             if missing:
                 lines.insert(0, LogLine(0, lines[0].at, "info", f"({missing:,} older lines are left out)"))
         return lines
+
+
+def _remove(folder: Path) -> None:
+    """Remove a job's folder with all in it. Raises SatchelError when something of it stays."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise SatchelError(
+            Kind.FILES,
+            f"The job's folder {folder} could not be removed: {error.strerror}.",
+            "Remove it by hand.",
+            str(error),
+        ) from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -23,6 +24,9 @@ class JobKind:
     request: str
     result: str
     runner: str
+    leftovers: str = ""
+    """A function of request, job id and checkpoints: which folders outside its own the job has left, each of which it
+    has made sure of. Empty: jobs of this kind leave nothing elsewhere."""
 
 
 KINDS: dict[str, JobKind] = {
@@ -30,6 +34,7 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.export.request:ExportRequest",
         "satchel.core.export.request:ExportResult",
         "satchel.core.export.runner:run",
+        "satchel.core.export.leftovers:leftovers",
     ),
     "validate": JobKind(
         "satchel.core.bags.validate:ValidateRequest",
@@ -84,3 +89,21 @@ def _decode(data: bytes, field: str) -> Any:
 def runner_of(request: Request) -> Runner:
     """The function that runs a request."""
     return cast(Runner, _load(_kind(kind_of(request)).runner))
+
+
+def leftovers_of(request: bytes, job: str, kept: Mapping[str, Any]) -> list[Path]:
+    """The folders that a job has left outside its own, to be removed when it is discarded.
+
+    Empty for a job that this version cannot read: what it does not understand it leaves alone.
+
+    Args:
+        request: the job's, as JSON.
+        job: its id.
+        kept: its checkpoints.
+    """
+    try:
+        decoded = decode_request(request)
+    except SatchelError:
+        return []
+    where = _kind(kind_of(decoded)).leftovers
+    return list(_load(where)(decoded, job, kept)) if where else []
