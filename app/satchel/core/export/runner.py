@@ -286,8 +286,12 @@ class _Export:
                     stage.add(size)
 
                 when = snapshots.moment(self.gathered.snapshot)
-                work = asyncio.to_thread(pack, bag, goal, kind, bag.name, when, stop=context.cancelled, told=told)
+                # Packed in the work folder, so that a killed program leaves nothing outside it.
+                packed = bag.with_name(".packed")
+                await asyncio.to_thread(packed.unlink, missing_ok=True)
+                work = asyncio.to_thread(pack, bag, packed, kind, bag.name, when, stop=context.cancelled, told=told)
                 await _stoppable(work, context.cancelled)
+                await asyncio.to_thread(_place, packed, goal)
         await asyncio.to_thread(shutil.rmtree, bag.parent, ignore_errors=True)
 
     def _result(self, done: Sequence[Done], size: int, problems: Sequence[AssetProblem]) -> ExportResult:
@@ -381,10 +385,12 @@ def _clear(bag: Path, listed_files: set[str]) -> None:
             Path(root).rmdir()
 
 
-def _place(bag: Path, goal: Path) -> None:
-    sync_tree(bag)
+def _place(made: Path, goal: Path) -> None:
+    """Give a bag's folder, or an archive that is on the disk already, its name."""
+    if made.is_dir():
+        sync_tree(made)
     _must_be_free(goal)
-    bag.rename(goal)
+    made.rename(goal)
     sync_folder(goal.parent)
 
 
