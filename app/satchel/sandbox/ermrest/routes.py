@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,6 +58,7 @@ class ErmrestService:
 
     def __init__(self, folder: Path, *, threads: int = 32) -> None:
         self.store = Store(folder)
+        self.turn = threading.Semaphore(1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ermrest")
 
     async def close(self) -> None:
@@ -327,6 +329,10 @@ class Resource:
         opened: list[sqlite3.Connection] = []
 
         def begin() -> tuple[Iterator[bytes], list[bytes], bool]:
+            with service.turn:
+                return begin_in_turn()
+
+        def begin_in_turn() -> tuple[Iterator[bytes], list[bytes], bool]:
             compiled = compiler.select(query, self.model, self.client, self.at)
             db = catalog.borrow()
             opened.append(db)
@@ -339,6 +345,10 @@ class Resource:
                 if len(first) > 2:
                     return pieces, first, False
             return pieces, first, True
+
+        def produce() -> bytes | None:
+            with service.turn:
+                return next(pieces, None)
 
         headers = {"ETag": etag, "Vary": "cookie, accept", "Content-Type": media}
         disposition = render.disposition(query, media)
@@ -353,7 +363,7 @@ class Resource:
             await response.prepare(self.request)
             for piece in first:
                 await response.write(piece)
-            while (chunk := await service._in_thread(lambda: next(pieces, None))) is not None:
+            while (chunk := await service._in_thread(produce)) is not None:
                 await response.write(chunk)
             await response.write_eof()
             return response
