@@ -156,21 +156,7 @@ class ExportFlow(Flow):
         return check() if check else []
 
     def _what(self) -> list[Problem]:
-        draft, found = self.draft, []
-        if not draft.host:
-            found.append(Problem("host", "Give the server's name, for example www.eye-ai.org."))
-        elif not _HOST.fullmatch(draft.host):
-            found.append(
-                Problem("host", f"{draft.host} is not a server's name; leave out everything but host and port.")
-            )
-        if not draft.catalog:
-            found.append(Problem("catalog", "Give the catalog's number or alias."))
-        elif "/" in draft.catalog or "@" in draft.catalog:
-            found.append(Problem("catalog", "Give the catalog's number or alias alone, without path or snapshot."))
-        if not draft.rid:
-            found.append(Problem("rid", "Give the RID of the record, the short identifier that every row has."))
-        elif not _RID.fullmatch(draft.rid):
-            found.append(Problem("rid", f"{draft.rid} is not a RID: those are digits and letters such as 1-ABCD."))
+        found = record_problems(self.draft.host, self.draft.catalog, self.draft.rid)
         if not found and self.found is None:
             found.append(Problem("rid", "The record has not been looked up yet."))
         return found
@@ -219,3 +205,27 @@ class ExportFlow(Flow):
             return msgspec.json.decode(kept, type=ExportDraft)
         except msgspec.DecodeError:
             return ExportDraft()
+
+
+def record_problems(host: str, catalog: str, rid: str) -> list[Problem]:
+    """What keeps these from naming a record, before any server is asked."""
+    found = catalog_problems(host, catalog)
+    if not rid:
+        found.append(Problem("rid", "Give the RID of the record, the short identifier that every row has."))
+    elif not _RID.fullmatch(rid):
+        found.append(Problem("rid", f"{rid} is not a RID: those are digits and letters such as 1-ABCD."))
+    return found
+
+
+def catalog_problems(host: str, catalog: str) -> list[Problem]:
+    """What keeps these from naming a catalog, before any server is asked."""
+    found = []
+    if not host:
+        found.append(Problem("host", "Give the server's name, for example www.eye-ai.org."))
+    elif not _HOST.fullmatch(host):
+        found.append(Problem("host", f"{host} is not a server's name; leave out everything but host and port."))
+    if not catalog:
+        found.append(Problem("catalog", "Give the catalog's number or alias."))
+    elif "/" in catalog or "@" in catalog:
+        found.append(Problem("catalog", "Give the catalog's number or alias alone, without path or snapshot."))
+    return found

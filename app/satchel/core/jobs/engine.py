@@ -22,19 +22,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.jobs import registry
 from satchel.core.jobs.journal import Entry, Journal, Lease, LogLine, Pulse
+from satchel.core.jobs.past import past_view
 from satchel.core.jobs.request import Request
 from satchel.core.jobs.run import Run, begin, take_up
 from satchel.core.jobs.state import JobContext
 from satchel.core.jobs.trouble import explain
-from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView, StageView
+from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView
 from satchel.core.paths import Home
 from satchel.core.secrets import redact
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-WARNINGS_SHOWN = 50
 STOP_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """Between looks at what other processes do."""
@@ -349,7 +348,7 @@ class Engine:
                 error = msgspec.json.encode(failure) if failure else None
                 self.journal.ended(job, state, 0.0, error=error)
             live.lease.release()
-            view = self._past_view(self.journal.job(job))
+            view = past_view(self.journal, self.journal.job(job))
         except SatchelError as error:
             _log.error("job %s: %s", job, error.message)
             view = msgspec.structs.replace(self._live_view(live), state=state, question=None, ended=time.time())
@@ -388,7 +387,7 @@ class Engine:
                     self.cancel(job)
             elif before.get(job) != pulse or job not in self._past:
                 with contextlib.suppress(SatchelError):  # discarded between two looks
-                    moved[job] = self._past_view(self.journal.job(job))
+                    moved[job] = past_view(self.journal, self.journal.job(job))
         with self._lock:
             self._pulses = pulses
             for job, view in moved.items():
@@ -432,34 +431,6 @@ class Engine:
         with self._lock:
             live, past = self._live.get(job), self._past.get(job)
         return self._live_view(live) if live is not None else past
-
-    def _past_view(self, entry: Entry) -> JobView:
-        request, result, error = None, None, None
-        stages: tuple[StageView, ...] = ()
-        with contextlib.suppress(SatchelError):  # a job of a newer version: shown by its title alone
-            request = registry.decode_request(entry.request)
-        with contextlib.suppress(SatchelError, msgspec.MsgspecError):
-            result = registry.decode_result(entry.result) if entry.result else None
-        with contextlib.suppress(msgspec.MsgspecError):
-            error = msgspec.json.decode(entry.error, type=ErrorView) if entry.error else None
-        with contextlib.suppress(msgspec.MsgspecError):
-            stages = msgspec.json.decode(entry.stages, type=tuple[StageView, ...]) if entry.stages else ()
-        return JobView(
-            id=entry.id,
-            kind=entry.kind,
-            title=entry.title,
-            request=request,
-            state="cancelling" if entry.cancel_asked and entry.state in ALIVE else entry.state,
-            created=entry.created,
-            started=entry.started,
-            ended=entry.ended,
-            seconds=entry.seconds,
-            stages=stages,
-            warnings=tuple(self.journal.warnings(entry.id, WARNINGS_SHOWN)) if entry.warnings else (),
-            warning_count=entry.warnings,
-            result=result,
-            error=error,
-        )
 
     @staticmethod
     def _live_view(live: _Live) -> JobView:

@@ -1,0 +1,118 @@
+"""Which commands there are. Nothing of theirs is imported before one is chosen, so that help comes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: the word that it is called by.
+        usage: what follows the word.
+        summary: a line for the list of commands.
+        module: where `define(parser)` is, which adds options and sets `run(options, output)`; empty: this version does
+            not have the command yet.
+        instead: what to do meanwhile where it is not there yet.
+    """
+
+    name: str
+    usage: str
+    summary: str
+    module: str = ""
+    instead: str = ""
+
+
+GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
+    (
+        "Bags",
+        (
+            Command(
+                "preview",
+                "HOST CATALOG --rid RID",
+                "what an export would bring: tables, rows, files",
+                "satchel.cli.export",
+            ),
+            Command(
+                "export",
+                "HOST CATALOG --rid RID --out DIR",
+                "export a record, and all that belongs to it, as a bag",
+                "satchel.cli.export",
+            ),
+            Command("validate", "PATH", "check a bag", "satchel.cli.validate"),
+        ),
+    ),
+    (
+        "Servers",
+        (
+            Command("catalogs", "HOST", "the catalogs of a server", "satchel.cli.look"),
+            Command("tables", "HOST CATALOG", "the tables of a catalog", "satchel.cli.look"),
+            Command("resolve", "HOST CATALOG RID", "which record a RID names", "satchel.cli.look"),
+            Command("login", "HOST", "sign in to a server, and keep that in the keyring", "satchel.cli.sign_in"),
+            Command("logout", "HOST", "forget a sign-in", "satchel.cli.sign_in"),
+            Command("whoami", "HOST", "as whom you are signed in", "satchel.cli.sign_in"),
+        ),
+    ),
+    (
+        "This computer",
+        (
+            Command(
+                "jobs",
+                "[list|show|resume|cancel|discard] [ID]",
+                "jobs that run, have ended, or wait to be resumed",
+                "satchel.cli.jobs",
+            ),
+            Command(
+                "sandbox",
+                "[--dir DIR] [--port N]",
+                "serve a demo catalog on this computer, to try things out",
+                "satchel.sandbox.cli",
+            ),
+        ),
+    ),
+)
+LATER = (
+    Command("datasets", "", "", instead="`satchel tables HOST CATALOG` shows what there is."),
+    Command("materialize", "", "", instead="`satchel export ... --materialize` puts the files into the bag."),
+    Command("inspect", "", "", instead="`satchel validate PATH` says what is in a bag and whether it is whole."),
+    Command("archive", "", "", instead="`satchel export ... --archive zip` makes an archive at once."),
+    Command("extract", "", "", instead="Unpack the archive with unzip or tar."),
+    Command("diff", "", ""),
+    Command("clone", "", ""),
+    Command("localize", "", ""),
+    Command("mint", "", ""),
+)
+
+
+def find(name: str) -> Command | None:
+    """The command of that name, one of those that are not there yet too."""
+    every = [command for _, group in GROUPS for command in group]
+    return next((command for command in (*every, *LATER) if command.name == name), None)
+
+
+def names() -> list[str]:
+    """Of all commands that there are."""
+    return [command.name for _, group in GROUPS for command in group]
+
+
+def overview() -> str:
+    """The text of `satchel --help`."""
+    width = max(len(name) for name in names())
+    lines = [
+        "usage: satchel [--sandbox]         open the window (on the sandbox's demo catalog)",
+        "       satchel COMMAND ...         do the same from a terminal",
+        "",
+        "Share data from a DERIVA catalog.",
+    ]
+    for title, group in GROUPS:
+        lines += ["", f"{title}:"]
+        lines += [f"  {command.name:<{width}}  {command.summary}" for command in group]
+    lines += [
+        "",
+        "`satchel COMMAND --help` tells more. With --json a command prints one JSON object a line.",
+        "Exit status: 0 done, 1 failed or the bag is invalid or not complete, 2 bad usage, 3 not signed in or not",
+        "allowed, 4 cancelled. SATCHEL_HOME names a folder for settings, jobs, cache and logs.",
+    ]
+    return "\n".join(lines)

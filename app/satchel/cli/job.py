@@ -1,0 +1,50 @@
+"""Runs a job of the journal from a terminal, one of any kind, and says how it ended."""
+
+from __future__ import annotations
+
+import msgspec
+
+from satchel.cli.output import Output
+from satchel.cli.running import Stop, run
+from satchel.core.bags.validate import ValidateResult
+from satchel.core.export.request import ExportResult
+from satchel.core.jobs.request import Request, Result
+from satchel.core.jobs.run import run_job
+from satchel.core.logs import start_log
+from satchel.core.paths import Home
+
+
+def run_request(request: Request | None, output: Output, resume: str | None = None) -> int:
+    """Run a request, or go on with a job, and tell its result. Returns the exit status. Raises SatchelError."""
+    home = Home.find()
+    start_log(home)
+
+    async def work(stop: Stop) -> Result:
+        _, result = await run_job(request, home, output.hear, resume, stop_state=lambda: stop.state)
+        return result
+
+    result = run(work, output)
+    output.result(msgspec.to_builtins(result), lambda: words(result))
+    return status(result)
+
+
+def status(result: Result) -> int:
+    """0: all is well. 1: a bag that is invalid, or that lacks something."""
+    match result:
+        case ExportResult() | ValidateResult():
+            return 0 if result.valid and result.complete else 1
+    return 0
+
+
+def words(result: Result) -> str:
+    """A result for people."""
+    match result:
+        case ExportResult():
+            from satchel.cli.export import told as exported
+
+            return exported(result)
+        case ValidateResult():
+            from satchel.cli.validate import told as checked
+
+            return checked(result)
+    return msgspec.json.format(msgspec.json.encode(result)).decode()

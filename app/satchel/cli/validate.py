@@ -1,0 +1,62 @@
+"""`satchel validate`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from satchel.cli.output import Output
+from satchel.cli.parser import Parser, path
+from satchel.core.bags.validate import ValidateRequest, ValidateResult
+from satchel.core.words import count, size
+
+TOLD = 50
+"""Problems that are told one by one; --json has all."""
+
+
+def define(parser: Parser) -> None:
+    """Its options."""
+    parser.add_argument("path", type=path, metavar="PATH", help="the bag's folder")
+    parser.add_argument(
+        "--level",
+        choices=("structure", "completeness", "fast", "full"),
+        default="full",
+        help="how thoroughly, each holding those before it: structure, whether every file is there, size and number "
+        "of files, every checksum (default)",
+    )
+    parser.later("--profile", instead="Leave it out: the bag is then checked against RFC 8493.")
+    parser.set_defaults(run=validate)
+
+
+def validate(options: Namespace, output: Output) -> int:
+    """Check the bag."""
+    from satchel.cli.job import run_request
+
+    return run_request(ValidateRequest(path=options.path, level=options.level), output)
+
+
+def told(result: ValidateResult) -> str:
+    """The verdict for people."""
+    lines = []
+    for kind, problems, total in (
+        ("Error", result.errors, result.error_count),
+        ("Warning", result.warnings, result.warning_count),
+    ):
+        lines += [f"{kind}: {problem.message}" for problem in problems[:TOLD]]
+        if total > TOLD:
+            lines.append(f"{kind}: {total - len(problems[:TOLD]):,} more; --json tells all.")
+    lines.append(f"{result.path}: {_verdict(result)}")
+    return "\n".join(lines)
+
+
+def _verdict(result: ValidateResult) -> str:
+    if result.error_count:
+        return f"NOT valid ({count(result.error_count, 'errors') if result.error_count > 1 else '1 error'})."
+    if result.level == "structure":
+        return "its structure is valid; its files were not looked at."
+    files = f"{count(result.files, 'files')}, {size(result.bytes)}"
+    if result.remote:
+        return (
+            f"valid as far as it is here, but NOT complete: {count(result.remote, 'files')} of fetch.txt still have to "
+            f"be fetched ({files} are here)."
+        )
+    return f"valid and complete ({files}; checked: {result.level})."

@@ -1,0 +1,81 @@
+"""A request as the command that does the same, for "copy as command". What it prints, `satchel.cli` reads back.
+
+It holds names of files with secrets at most, never what is in them, as requests do.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from satchel.core.bags.validate import ValidateRequest
+from satchel.core.export.request import ExportRequest
+from satchel.core.jobs.request import Access, Request
+
+PROGRAM = "satchel"
+
+
+def command_line(request: Request) -> str:
+    """The command that does what the request asks for, quoted for a POSIX shell.
+
+    What the command would do anyway is left out.
+
+    Raises:
+        TypeError: there is no command for such a request.
+    """
+    return shlex.join(arguments(request))
+
+
+def arguments(request: Request) -> list[str]:
+    """The same as separate words, the program's name first.
+
+    Raises:
+        TypeError: there is no command for such a request.
+    """
+    match request:
+        case ExportRequest():
+            return _words("export", [request.host, request.catalog], [*_export(request), *_access(request.access)])
+        case ValidateRequest():
+            level = [] if request.level == "full" else _option("level", request.level)
+            return _words("validate", [request.path], level)
+    raise TypeError(f"there is no command for {type(request).__name__}")
+
+
+def _export(request: ExportRequest) -> list[str]:
+    plain = ExportRequest(host="", catalog="", rid="", out="")
+    words = [*_option("rid", request.rid), *_option("out", request.out)]
+    if request.snapshot is not None:
+        words += _option("snapshot", request.snapshot)
+    for table in request.offers.exclude:
+        words += _option("untick", table)
+    for key in request.offers.follow:
+        words += _option("follow", key)
+    for key in request.offers.stop:
+        words += _option("no-follow", key)
+    if request.offers.vocabularies != plain.offers.vocabularies:
+        words += _option("vocabularies", request.offers.vocabularies)
+    if request.archive != plain.archive:
+        words += _option("archive", request.archive)
+    if request.materialize:
+        words.append("--materialize")
+    if request.algorithms != plain.algorithms:
+        for algorithm in request.algorithms:
+            words += _option("algorithm", algorithm)
+    if request.name is not None:
+        words += _option("name", request.name)
+    return words
+
+
+def _access(access: Access) -> list[str]:
+    words = [word for ca in access.ca for word in _option("ca", ca)]
+    return words if access.credential is None else [*words, *_option("credential", access.credential)]
+
+
+def _option(name: str, value: str) -> list[str]:
+    # In one word where the value could be taken for an option itself.
+    return [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
+
+
+def _words(command: str, positional: list[str], options: list[str]) -> list[str]:
+    if any(word.startswith("-") for word in positional):
+        return [PROGRAM, command, *options, "--", *positional]
+    return [PROGRAM, command, *positional, *options]
