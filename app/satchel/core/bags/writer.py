@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,11 @@ class Entry:
 
 
 class Inventory:
-    """The payload of a bag that is being made. One thread at a time."""
+    """The payload of a bag that is being made. Entries may be added and looked up from any thread."""
 
     def __init__(self, file: Path) -> None:
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._lock = threading.Lock()
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute(
@@ -49,16 +51,16 @@ class Inventory:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Write entries down, replacing what was said of the same paths."""
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
-            ((e.path, e.length, msgspec.json.encode(e.digests), e.url) for e in entries),
-        )
-        self._db.execute("COMMIT")
+        rows = [(e.path, e.length, msgspec.json.encode(e.digests), e.url) for e in entries]
+        with self._lock:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
 
     def get(self, path: str) -> Entry | None:
         """The entry of a path."""
-        row = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
+        with self._lock:
+            row = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
         return _entry(row) if row else None
 
     def __iter__(self) -> Iterator[Entry]:

@@ -86,6 +86,18 @@ async def patiently(policy: Policy, what: str, log: Log | None, do: Callable[[],
         log: told of every repetition.
         do: the thing.
     """
+    try:
+        return await do()  # nearly always: what follows costs as much as a small request
+    except Passing as failure:
+        first: Passing | None = failure
+
+    async def again() -> T:
+        nonlocal first
+        if first is not None:
+            failure, first = first, None
+            raise failure
+        return await do()
+
     from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
     backoff = wait_random_exponential(multiplier=policy.first_pause, max=policy.longest_pause)
@@ -112,7 +124,7 @@ async def patiently(policy: Policy, what: str, log: Log | None, do: Callable[[],
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(Passing), wait=pause, stop=give_up, before_sleep=tell, reraise=True
     )
-    return await retrying(do)
+    return await retrying(again)
 
 
 def _failure(state: RetryCallState) -> Passing | None:

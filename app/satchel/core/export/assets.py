@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import itertools
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
-from satchel.core.bags.digests import Hashers, hash_file
+from satchel.core.bags.digests import Hashers, StoppedError, hash_file
 from satchel.core.bags.names import safe_name
 from satchel.core.bags.writer import Entry, Inventory
 from satchel.core.deriva.hatrac import Hatrac
@@ -25,6 +27,10 @@ from satchel.core.jobs.context import Context, Stage
 
 FETCHES = 24
 """Assets on their way at once."""
+AT_ONCE = 8
+"""Assets that a worker takes on together."""
+HANDED_ON = 256 * 1024
+"""Bytes of a file that are gathered before a thread writes them."""
 _SUMS = {"md5": 32, "sha256": 64}
 
 
@@ -74,7 +80,18 @@ def listed(table: Table, records: Path, folder: str) -> Iterator[Asset | AssetPr
             yield Asset(str(table.name), rid, path, url, int(length) if length.isdigit() else None, sums)
 
 
-_Do = Callable[[Asset, Stage], Awaitable[Entry]]
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An asset that is wanted, and what is here of it from an earlier run."""
+
+    asset: Asset
+    known: Entry | None = None
+    """Verified already."""
+    start: int = 0
+    hashers: Hashers | None = None
+
+
+_Do = Callable[[_Begun, Stage], Awaitable[Entry]]
 
 
 class Assets:
@@ -101,30 +118,38 @@ class Assets:
 
     async def reference(self, assets: Iterator[Asset | AssetProblem], stage: Stage) -> None:
         """List assets by their addresses; what a row does not say of one is asked of the server."""
-        await self._all(assets, stage, self._reference)
+        await self._all(assets, stage, self._reference, _Begun)
 
     async def fetch(self, assets: Iterator[Asset | AssetProblem], stage: Stage) -> None:
         """Fetch assets into the bag."""
-        await self._all(assets, stage, self._fetch)
+        await self._all(assets, stage, self._fetch, self._begun)
 
-    async def _all(self, assets: Iterator[Asset | AssetProblem], stage: Stage, do: _Do) -> None:
+    async def _all(
+        self, assets: Iterator[Asset | AssetProblem], stage: Stage, do: _Do, begin: Callable[[Asset], _Begun]
+    ) -> None:
         lock = asyncio.Lock()
+
+        def some() -> list[_Begun | AssetProblem]:
+            return [a if isinstance(a, AssetProblem) else begin(a) for a in itertools.islice(assets, AT_ONCE)]
 
         async def work() -> None:
             while True:
                 async with lock:
-                    some = await asyncio.to_thread(_some, assets)
-                if not some:
-                    return
-                for asset in some:
-                    if isinstance(asset, AssetProblem):
-                        self.problems.append(asset)
-                        continue
-                    stage.item = asset.path.rpartition("/")[2]
                     try:
-                        entry = await do(asset, stage)
+                        begun = await asyncio.to_thread(some)
+                    except StoppedError:
+                        raise asyncio.CancelledError from None
+                if not begun:
+                    return
+                for one in begun:
+                    if isinstance(one, AssetProblem):
+                        self.problems.append(one)
+                        continue
+                    stage.item = one.asset.path.rpartition("/")[2]
+                    try:
+                        entry = await do(one, stage)
                     except SatchelError as error:
-                        self._problem(asset, error)
+                        self._problem(one.asset, error)
                     else:
                         self._ready.append(entry)
                 if len(self._ready) >= 500:
@@ -142,7 +167,7 @@ class Assets:
     async def _flush(self) -> None:
         ready, self._ready = self._ready, []
         if ready:
-            self._inventory.add(ready)
+            await asyncio.to_thread(self._inventory.add, ready)
 
     def _problem(self, asset: Asset, error: SatchelError) -> None:
         """Keep a failure that concerns this asset alone; others end the export."""
@@ -157,7 +182,8 @@ class Assets:
         address = self._hatrac.address(url)
         return self._hatrac.session.base + address if address.startswith("/") else address
 
-    async def _reference(self, asset: Asset, stage: Stage) -> Entry:
+    async def _reference(self, begun: _Begun, stage: Stage) -> Entry:
+        asset = begun.asset
         length, sums = asset.length, dict(asset.sums)
         if length is None or not sums:
             info = await self._hatrac.head(asset.url)
@@ -172,48 +198,45 @@ class Assets:
         stage.add(1)
         return Entry(asset.path, length, sums, self._absolute(asset.url))
 
-    async def _fetch(self, asset: Asset, stage: Stage) -> Entry:
+    async def _fetch(self, begun: _Begun, stage: Stage) -> Entry:
+        if begun.known is not None:
+            stage.add(1)
+            return begun.known
+        asset = begun.asset
+        sink = _Sink(self._bag / asset.path, {*self._algorithms, *asset.sums})
+        # A thread has its price: small files are handed to one once, whole.
+        pieces: list[bytes] = []
+        waiting = 0
+        try:
+            async with self._hatrac.get(asset.url, start=begun.start) as download:
+                if begun.hashers is not None and download.start == begun.start:
+                    sink.hashers = begun.hashers
+                async for piece in download:
+                    pieces.append(piece)
+                    waiting += len(piece)
+                    if asset.length is not None and sink.hashers.length + waiting > asset.length:
+                        break
+                    if waiting >= HANDED_ON:
+                        await asyncio.to_thread(sink.take, pieces)
+                        pieces, waiting = [], 0
+            digests = await asyncio.to_thread(sink.finish, pieces, asset)
+        finally:
+            sink.close()
+        stage.add(1)
+        return Entry(asset.path, sink.hashers.length, {a: digests[a] for a in self._algorithms})
+
+    def _begun(self, asset: Asset) -> _Begun:
+        """What an earlier run has left of an asset. Blocking."""
         target = self._bag / asset.path
         known = self._inventory.get(asset.path)
-        if known is not None and known.url is None and await asyncio.to_thread(self._still_there, target, known):
-            stage.add(1)
-            return known
-        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        wanted = {*self._algorithms, *asset.sums}
-        start, hashers = await asyncio.to_thread(self._begun, part, wanted)
-        async with self._hatrac.get(asset.url, start=start) as download:
-            if download.start != start:
-                hashers = Hashers(wanted)
-            mode = "r+b" if download.start else "wb"
-            with part.open(mode) as file:
-                file.truncate(download.start)
-                file.seek(download.start)
-                async for piece in download:
-                    if len(piece) < 1 << 16:
-                        hashers.update(piece)
-                        file.write(piece)
-                    else:
-                        await asyncio.to_thread(_take, hashers, file, piece)
-                    if asset.length is not None and hashers.length > asset.length:
-                        break
-        digests = hashers.digests()
-        try:
-            _verify(asset, hashers.length, digests)
-        except SatchelError:
-            part.unlink(missing_ok=True)
-            raise
-        part.replace(target)
-        stage.add(1)
-        return Entry(asset.path, hashers.length, {a: digests[a] for a in self._algorithms})
-
-    @staticmethod
-    def _begun(part: Path, algorithms: set[str]) -> tuple[int, Hashers]:
-        """What an earlier run has left of a file."""
+        if known is not None and known.url is None and self._still_there(target, known):
+            return _Begun(asset, known)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = part_of(target)
         if not part.exists():
-            return 0, Hashers(algorithms)
-        hashers = hash_file(part, algorithms)
-        return hashers.length, hashers
+            return _Begun(asset)
+        hashers = hash_file(part, {*self._algorithms, *asset.sums}, stop=self._context.cancelled)
+        return _Begun(asset, None, hashers.length, hashers)
 
     def _still_there(self, target: Path, known: Entry) -> bool:
         """Whether a file of an earlier run is what it was verified to be."""
@@ -224,6 +247,50 @@ class Assets:
         return hash_file(target, self._algorithms, stop=self._context.cancelled).digests() == {
             a: known.digests[a] for a in self._algorithms
         }
+
+
+def part_of(target: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return target.with_name(f".{target.name}.part")
+
+
+class _Sink:
+    """A file that is being fetched: written under another name until it is whole and right. Its methods block."""
+
+    def __init__(self, target: Path, algorithms: set[str]) -> None:
+        self._target = target
+        self._part = part_of(target)
+        self._file: IO[bytes] | None = None
+        self.hashers = Hashers(algorithms)
+
+    def take(self, pieces: Sequence[bytes]) -> None:
+        """Write the next bytes behind those that `hashers` has seen."""
+        if self._file is None:
+            self._file = self._part.open("r+b" if self.hashers.length else "wb")
+            self._file.seek(self.hashers.length)
+            self._file.truncate()
+        for piece in pieces:
+            self.hashers.update(piece)
+            self._file.write(piece)
+
+    def finish(self, pieces: Sequence[bytes], asset: Asset) -> dict[str, str]:
+        """Write the last bytes; give the file its name if it is what its row says. Returns its checksums."""
+        self.take(pieces)
+        self.close()
+        digests = self.hashers.digests()
+        try:
+            _verify(asset, self.hashers.length, digests)
+        except SatchelError:
+            self._part.unlink(missing_ok=True)
+            raise
+        self._part.replace(self._target)
+        return digests
+
+    def close(self) -> None:
+        """Close the file; what was written stays for going on."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 class _AssetError(SatchelError):
@@ -258,17 +325,3 @@ def _verify(asset: Asset, length: int, digests: dict[str, str]) -> None:
     for algorithm, expected in asset.sums.items():
         if digests[algorithm] != expected:
             raise _AssetError("checksum", f"{name} has another {algorithm} on the server than its row says.")
-
-
-def _take(hashers: Hashers, file: object, piece: bytes) -> None:
-    hashers.update(piece)
-    file.write(piece)  # type: ignore[attr-defined]
-
-
-def _some(assets: Iterator[Asset | AssetProblem]) -> list[Asset | AssetProblem]:
-    found = []
-    for asset in assets:
-        found.append(asset)
-        if len(found) >= 8:
-            break
-    return found

@@ -61,6 +61,8 @@ def check(data: bytes, expected: Sequence[str], header: bytes | None = None) -> 
         place = names.index("RID")
     except (UnicodeDecodeError, ValueError):
         raise PageError("it has no column RID") from None
+    if place == 0 and _lines_are(body, expected):
+        return CsvPage(found, body, len(expected))
     rids = _rids(body, place, len(names))
     if len(rids) != len(expected):
         raise PageError(f"it has {len(rids):,} rows where {len(expected):,} were expected")
@@ -70,11 +72,23 @@ def check(data: bytes, expected: Sequence[str], header: bytes | None = None) -> 
     return CsvPage(found, body, len(rids))
 
 
+def _lines_are(body: bytes, expected: Sequence[str]) -> bool:
+    """Whether every line is a row by itself and begins with the RID expected: many times faster than a CSV reader.
+
+    A line with an even number of quotes has its end outside of them. False says nothing.
+    """
+    lines = body.split(b"\n")
+    if len(lines) - 1 != len(expected) or any(line.count(b'"') & 1 for line in lines):
+        return False
+    return [line.partition(b",")[0] for line in lines[:-1]] == [rid.encode() for rid in expected]
+
+
 def _rids(body: bytes, place: int, width: int) -> list[str]:
-    if b'"' not in body and place == 0:
-        # Nothing is quoted: every line is a row.
-        return [line.partition(b",")[0].decode("ascii", "replace") for line in body.split(b"\n")[:-1]]
-    rows = csv.reader(io.StringIO(body.decode("utf-8"), newline=""))
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise PageError("it is not UTF-8") from None
+    rows = csv.reader(io.StringIO(text, newline=""))
     found = []
     try:
         for row in rows:

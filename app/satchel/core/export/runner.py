@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from satchel.core.bags.writer import Entry, Inventory, sync_folder, sync_tree, w
 from satchel.core.deriva import reach, snapshots
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.hatrac import Hatrac
+from satchel.core.deriva.names import TableName
 from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import report
-from satchel.core.export.assets import Asset, Assets, listed
+from satchel.core.export.assets import Assets, listed
 from satchel.core.export.leftovers import KEY, work_folder
 from satchel.core.export.naming import asset_folders, bag_name, record_paths, target
 from satchel.core.export.records import Done, Records
@@ -102,8 +103,7 @@ class _Export:
         inventory = Inventory(context.folder / "inventory.sqlite")
         try:
             await self._schema(bag, inventory, algorithms)
-            done = await self._records(bag, inventory, algorithms)
-            problems = await self._assets(bag, inventory, algorithms)
+            done, problems = await self._payload(bag, inventory, algorithms)
             algorithms = self._narrowed(inventory, algorithms)
             await self._tags(bag, inventory, algorithms, problems)
             await self._verify(bag, inventory, algorithms)
@@ -165,7 +165,24 @@ class _Export:
 
         inventory.add([await asyncio.to_thread(write)])
 
-    async def _records(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> list[Done]:
+    async def _payload(
+        self, bag: Path, inventory: Inventory, algorithms: Sequence[str]
+    ) -> tuple[list[Done], list[AssetProblem]]:
+        """Rows and assets at once: an asset can be had as soon as its table's rows are there."""
+        read = {table.name: asyncio.Event() for table in self.reached.tables if table.assets}
+        records = asyncio.create_task(self._records(bag, inventory, algorithms, read))
+        assets = asyncio.create_task(self._assets(bag, inventory, algorithms, read))
+        try:
+            await asyncio.gather(records, assets)
+        finally:
+            for task in (records, assets):
+                task.cancel()
+            await asyncio.gather(records, assets, return_exceptions=True)
+        return records.result(), assets.result()
+
+    async def _records(
+        self, bag: Path, inventory: Inventory, algorithms: Sequence[str], read: Mapping[TableName, asyncio.Event]
+    ) -> list[Done]:
         tables = list(self.reached.tables)
         paths = record_paths([table.name for table in tables])
         reader = Records(self.catalog, self.reached, bag, paths, algorithms, self.context)
@@ -177,35 +194,36 @@ class _Export:
                 part = stage.part(str(table.name), table.rows)
                 async with slots:
                     stage.item = str(table.name)
-                    return await reader.read(table, part)
+                    done = await reader.read(table, part)
+                if table.name in read:
+                    read[table.name].set()
+                return done
 
-            # The largest first: they decide how long it takes.
-            ordered = sorted(tables, key=lambda t: -t.rows)
+            # Those with assets first, for the assets wait for them; then the largest: they decide how long it takes.
+            ordered = sorted(tables, key=lambda t: (t.name not in read, -t.rows))
             done = await _all([one(table) for table in ordered])
             stage.note = f"{rows:,} rows of {len(tables)} tables"
         inventory.add([Entry(d.entry.path, d.entry.length, _only(d.entry.digests, algorithms)) for d in done])
         return sorted(done, key=lambda d: d.table)
 
-    async def _assets(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> list[AssetProblem]:
-        tables = [t for t in self.reached.tables if t.assets]
-        total = sum(t.assets for t in tables)
-        if not total:
+    async def _assets(
+        self, bag: Path, inventory: Inventory, algorithms: Sequence[str], read: Mapping[TableName, asyncio.Event]
+    ) -> list[AssetProblem]:
+        tables = sorted((t for t in self.reached.tables if t.name in read), key=lambda t: t.name)
+        if not tables:
             return []
         names = [t.name for t in self.reached.tables]
         folders, records = asset_folders(names), record_paths(names)
-
-        def everything() -> Iterator[Asset | AssetProblem]:
-            for table in sorted(tables, key=lambda t: t.name):
-                model = self.gathered.model.tables[table.name]
-                yield from listed(model, bag / records[table.name], folders[table.name])
-
         work = Assets(Hatrac(self.catalog.session), bag, inventory, algorithms, self.context)
-        if self.request.materialize:
-            with self.context.stage("assets", "Fetch the assets", total=total, unit="files") as stage:
-                await work.fetch(everything(), stage)
-        else:
-            with self.context.stage("assets", "List the assets", total=total, unit="files") as stage:
-                await work.reference(everything(), stage)
+        await read[tables[0].name].wait()
+        title, do = (
+            ("Fetch the assets", work.fetch) if self.request.materialize else ("List the assets", work.reference)
+        )
+        with self.context.stage("assets", title, total=sum(t.assets for t in tables), unit="files") as stage:
+            for table in tables:
+                await read[table.name].wait()
+                model = self.gathered.model.tables[table.name]
+                await do(listed(model, bag / records[table.name], folders[table.name]), stage)
         for problem in work.problems:
             self.context.warn(
                 f"asset-{problem.reason}", f"{problem.table} {problem.rid}: {problem.message}", where=problem.rid

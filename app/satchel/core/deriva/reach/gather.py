@@ -185,21 +185,33 @@ async def _read(
         part.add(done)
     if not await asyncio.to_thread(store.finished, name):
         reader = PageReader(catalog, planned, page)
+        coming = asyncio.create_task(reader.fetch(after))
         writing: asyncio.Task[None] | None = None
         try:
             while True:
-                rows = await reader.page(after)
+                body = await coming
+                after = reader.last(body)
+                # The next page comes while this one is taken apart and written.
+                ahead = after is not None and done + page < totals[name]
+                if ahead:
+                    coming = asyncio.create_task(reader.fetch(after))
+                rows = await asyncio.to_thread(reader.decode, body)
+                if ahead and (not rows or rows[-1].rid != after):
+                    raise _senseless(catalog, name)
                 if writing is not None:
                     await writing
                 writing = asyncio.create_task(asyncio.to_thread(store.add, name, done, rows))
                 done += len(rows)
                 if part is not None:
                     part.add(len(rows))
-                if len(rows) < page:
+                if len(rows) < page and not ahead:
                     break
-                after = rows[-1].rid
+                if not ahead:
+                    coming = asyncio.create_task(reader.fetch(rows[-1].rid))
             await writing
         finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
             if writing is not None and not writing.done():
                 await asyncio.wait([writing])
         if done:
@@ -211,6 +223,12 @@ async def _read(
             f"{catalog.host} counts {totals[name]} rows in {name} but gave {done}.",
             "Both were asked of the same snapshot, so something is wrong on the server; tell its administrator.",
         )
+
+
+def _senseless(catalog: Catalog, name: TableName) -> SatchelError:
+    return SatchelError(
+        Kind.SERVER, f"{catalog.host} gives rows of {name} that make no sense.", "", "a page ends with another row"
+    )
 
 
 async def _without_files(catalog: Catalog, planned: PlannedTable, store: Store) -> None:

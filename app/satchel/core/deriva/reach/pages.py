@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,9 +57,9 @@ class PageReader:
         self._keys = [f"k{n}" for n in range(len(planned.columns))]
         columns.update(zip(self._keys, planned.columns, strict=True))
         self._projection = ",".join(f"{short}:={paths.escape(column)}" for short, column in columns.items())
-        fields: list[Any] = [(name, str if name == "r" else Scalar) for name in columns]
-        fields += [(name, Scalar, None) for name in ("l", "u") if name not in columns]
-        self._decoder = msgspec.json.Decoder(list[msgspec.defstruct("Row", fields, gc=False)])  # type: ignore[misc]
+        self._decoder = _decoder(columns, Scalar)
+        self._texts = _decoder(columns, str | None)
+        """The same where every key is text, as nearly always: nothing is left to convert."""
 
     @property
     def room(self) -> int:
@@ -66,21 +68,37 @@ class PageReader:
 
     async def page(self, after: str | None) -> list[ReadRow]:
         """The rows after a RID, in the server's order."""
+        return await asyncio.to_thread(self.decode, await self.fetch(after))
+
+    async def fetch(self, after: str | None) -> bytes:
+        """The rows after a RID as they come, for `decode`."""
         begin = "" if after is None else f"@after({paths.escape(after)})"
-        return await self._read("", begin)
+        return await self._catalog.read(self._path("", begin), JSON)
+
+    @staticmethod
+    def last(body: bytes) -> str | None:
+        """The RID of a page's last row, at a glance; None where a closer look is needed."""
+        # Within a text there would be a backslash before the quotes.
+        match = _LAST.match(body, body.rfind(b'{"r":'))
+        return match[1].decode("ascii") if match else None
 
     async def matching(self, column: str, values: Sequence[str]) -> list[ReadRow]:
         """The rows that have one of these values in a column, in the server's order; at most `size` of them."""
         where = paths.any_of(column, values) if values != [""] else paths.equals(column, "")
-        return await self._read(f"{where}/", "")
+        return await asyncio.to_thread(self.decode, await self._catalog.read(self._path(f"{where}/", ""), JSON))
 
-    async def _read(self, where: str, begin: str) -> list[ReadRow]:
-        path = f"attribute/{self._planned.name.path}/{where}{self._projection}@sort(r){begin}?limit={self._size}"
-        return await asyncio.to_thread(self._decode, await self._catalog.read(path, JSON))
+    def _path(self, where: str, begin: str) -> str:
+        return f"attribute/{self._planned.name.path}/{where}{self._projection}@sort(r){begin}?limit={self._size}"
 
-    def _decode(self, body: bytes) -> list[ReadRow]:
+    def decode(self, body: bytes) -> list[ReadRow]:
+        """A page's rows. Raises SatchelError when it holds none."""
+        texts = True
         try:
-            rows: list[Any] = self._decoder.decode(body)
+            try:
+                rows: list[Any] = self._texts.decode(body)
+            except msgspec.ValidationError:
+                rows = self._decoder.decode(body)
+                texts = False
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SatchelError(
                 Kind.SERVER,
@@ -89,15 +107,38 @@ class PageReader:
                 str(error),
             ) from error
         asset = self._planned.table.asset is not None
-        return [
+        sized = asset and any(row.l is not None for row in rows)
+        keys = _keys(self._keys)
+        found = [
             ReadRow(
                 row.r,
-                _length(row.l),
+                _length(row.l) if sized else None,
                 int(asset and not (self._files and row.u is None)),
-                tuple(_text(getattr(row, key)) for key in self._keys),
+                keys(row),
             )
             for row in rows
         ]
+        if not texts:
+            return [row._replace(keys=tuple(map(_text, row.keys))) for row in found]
+        return found
+
+
+_LAST = re.compile(rb'\{"r":\s*"([0-9A-Za-z-]+)"')
+
+
+def _decoder(columns: Iterable[str], keys: Any) -> msgspec.json.Decoder[Any]:
+    kinds = {"r": str, "l": Scalar, "u": Scalar}
+    fields: list[Any] = [(name, kinds.get(name, keys)) for name in columns]
+    fields += [(name, Scalar, None) for name in ("l", "u") if name not in columns]
+    return msgspec.json.Decoder(list[msgspec.defstruct("Row", fields, gc=False)])  # type: ignore[misc]
+
+
+def _keys(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes some attributes as a tuple."""
+    if not names:
+        return lambda row: ()
+    get = operator.attrgetter(*names)
+    return get if len(names) > 1 else lambda row: (get(row),)
 
 
 def _text(value: Scalar) -> str | None:
