@@ -321,6 +321,12 @@ def array_literal(text: str | None, base: str) -> str | None:
     if text is None:
         return None
     kind = _FAMILIES.get(base, "text")
+    if kind == "float":  # whose texts never need quotes
+        shortest = float4_text if base == "float4" else float8_text
+        try:
+            return "{" + ",".join([shortest(v) or "NULL" for v in json.loads(text)]) + "}"
+        except (TypeError, ValueError):
+            pass  # an infinity is kept as a text
     return "{" + ",".join(_element_text(item, kind, base) for item in json.loads(text, parse_float=Decimal)) + "}"
 
 
