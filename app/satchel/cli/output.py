@@ -15,6 +15,10 @@ from satchel.core.errors import Kind, SatchelError
 if TYPE_CHECKING:
     from satchel.core.jobs.events import AnyEvent
 
+_WORTH_RESUMING = frozenset(
+    {Kind.CANCELLED, Kind.UNREACHABLE, Kind.SERVER, Kind.DISK_FULL, Kind.NOT_SIGNED_IN, Kind.INTERNAL}
+)
+"""After these a job may go on as it is; after others something in the request itself is wrong."""
 _HARMFUL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -51,7 +55,7 @@ class Output:
         """Take away what moves on the screen."""
 
     def _hint(self, error: SatchelError) -> str:
-        if not self.job:
+        if not self.job or not (error.kind in _WORTH_RESUMING or "resume" in error.hint.lower()):
             return error.hint
         resume = f"`satchel jobs resume {self.job}` goes on where it stopped."
         return resume if error.kind is Kind.CANCELLED else f"{error.hint} {resume}".strip()

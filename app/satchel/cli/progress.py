@@ -100,7 +100,7 @@ def sentence(event: AnyEvent, phases: dict[str, Phase]) -> str:
             where = f"{event.where}: " if event.where and event.where not in event.message else ""
             return f"Warning: {where}{event.message}{' ' + event.hint if event.hint else ''}"
         case Logged():
-            return event.message if event.level in ("warning", "error") else ""
+            return event.message if event.level == "warning" else ""  # an error is told at the end
         case Asked():
             return f"{event.text} Nobody can be asked here: {event.default}."
         case StageEnded():

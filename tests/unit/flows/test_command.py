@@ -1,0 +1,100 @@
+"""What "copy as command" gives is read back by the command line as the very same request."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satchel.cli.export import request_of
+from satchel.cli.main import parse
+from satchel.core.bags.validate import ValidateRequest
+from satchel.core.export.request import ExportRequest, Offers
+from satchel.core.flows.command import arguments, command_line
+from satchel.core.jobs.request import Access, Request
+
+plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
+names = plain.map(lambda text: text.replace("/", "_")).filter(lambda text: text not in (".", ".."))
+paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
+tables = st.tuples(plain.filter(lambda text: ":" not in text), plain).map(":".join)
+hosts = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,10}[a-z0-9])?(:[1-9][0-9]{0,3})?", fullmatch=True)
+catalogs = st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,5}", fullmatch=True)
+rids = st.from_regex(r"[0-9A-HJKMNP-TV-Z]{1,4}(-[0-9A-HJKMNP-TV-Z]{4}){0,2}", fullmatch=True)
+accesses = st.builds(
+    Access,
+    ca=st.lists(paths, max_size=2).map(tuple),
+    credential=st.none() | paths,
+)
+
+
+@st.composite
+def offers(draw: st.DrawFn) -> Offers:
+    keys = draw(st.lists(tables, max_size=4, unique=True))
+    cut = draw(st.integers(0, len(keys)))
+    return Offers(
+        exclude=tuple(draw(st.lists(tables, max_size=3))),
+        follow=tuple(keys[:cut]),
+        stop=tuple(keys[cut:]),
+        vocabularies=draw(st.sampled_from(["whole", "used"])),
+    )
+
+
+exports = st.builds(
+    ExportRequest,
+    host=hosts,
+    catalog=catalogs,
+    rid=rids,
+    out=paths,
+    snapshot=st.none() | rids,
+    offers=offers(),
+    archive=st.sampled_from(["zip", "tgz", "none"]),
+    materialize=st.booleans(),
+    algorithms=st.lists(st.sampled_from(["md5", "sha256", "sha512"]), min_size=1, unique=True).map(tuple),
+    name=st.none() | plain.map(str.strip).filter(bool),
+    access=accesses,
+)
+validates = st.builds(ValidateRequest, path=paths, level=st.sampled_from(["structure", "completeness", "fast", "full"]))
+
+
+def read_back(words: list[str]) -> Request:
+    assert words[0] == "satchel"
+    options = parse(words[1:])
+    if options.run.__name__ == "validate":
+        return ValidateRequest(path=options.path, level=options.level)
+    return request_of(options)
+
+
+@given(exports | validates)
+def test_a_command_is_read_back_as_the_request(request: Request) -> None:
+    assert read_back(shlex.split(command_line(request))) == request
+
+
+def test_a_shell_reads_the_words_as_they_are_meant(tmp_path: Path) -> None:
+    request = ExportRequest(
+        host="localhost:8443",
+        catalog="1",
+        rid="1-ABCD",
+        out=str(tmp_path / 'it\'s $HOME; `rm -rf` \\ "quoted"\nand on'),
+        name="-rf *",
+        offers=Offers(exclude=("lab:Feeding Log", "eye:Größe & Gewicht"), follow=("eye:Dataset_Subject",)),
+        access=Access(ca=("/tmp/ca.pem",), credential="/tmp/credential.json"),
+    )
+    shown = subprocess.run(
+        ["sh", "-c", f"printf '%s\\0' {command_line(request)}"], capture_output=True, check=True, text=True
+    ).stdout
+    assert shown.split("\0")[:-1] == arguments(request)
+    assert read_back(arguments(request)) == request
+
+
+def test_what_the_command_does_anyway_is_left_out() -> None:
+    request = ExportRequest(host="www.example.org", catalog="1", rid="1-ABCD", out="/data")
+    assert command_line(request) == "satchel export www.example.org 1 --rid 1-ABCD --out /data"
+
+
+def test_a_request_without_command_is_refused() -> None:
+    with pytest.raises(TypeError, match="no command"):
+        command_line(Request())
