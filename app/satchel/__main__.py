@@ -16,9 +16,12 @@ def main() -> int:
         from satchel.gui.app import main as window
 
         return window(arguments)
-    from satchel.cli.main import main as command
+    try:
+        from satchel.cli.main import main as command
 
-    return command(arguments)
+        return command(arguments)
+    except KeyboardInterrupt:  # before it could tell how it wants to be stopped
+        return 4
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ def run_request(request: Request | None, output: Output, resume: str | None = No
 def status(result: Result) -> int:
     """0: all is well. 1: a bag that is invalid, or that lacks something."""
     match result:
+        case ValidateResult(level="structure"):  # it did not ask for files
+            return 0 if result.valid else 1
         case ExportResult() | ValidateResult():
             return 0 if result.valid and result.complete else 1
     return 0

@@ -51,7 +51,7 @@ def from_status(host: str, path: str, status: int, content_type: str, body: byte
     said = detail_of(text)
     detail = f"{status} {text}\n{path}".strip()
     proxy = "html" in content_type.lower()
-    colon = f": {said}" if said and not proxy else "."
+    colon = f": {said.rstrip('.')}." if said and not proxy else "."
     if status == 401:
         if signed_in:
             return SatchelError(
