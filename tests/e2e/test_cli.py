@@ -254,6 +254,27 @@ def test_without_a_keyring_the_sentence_says_what_to_do(terminal: Terminal) -> N
     assert "--credential FILE" in told["hint"]
 
 
+def test_a_credential_file_that_others_can_read_is_told_of(terminal: Terminal, tmp_path: Path) -> None:
+    box = terminal.sandbox
+    open_to_all = tmp_path / "credential.json"
+    open_to_all.write_text(Path(box.credential).read_text())
+    open_to_all.chmod(0o644)
+    words = ["whoami", box.host, "--ca", box.ca, "--credential", str(open_to_all)]
+    done = terminal.run(*words)
+    assert done.returncode == 0
+    assert f"forbid it with: chmod 600 {open_to_all}" in done.stderr
+    first, last = map(json.loads, terminal.run(*words, "--json").stdout.splitlines())
+    assert (first["event"], first["level"], last["event"]) == ("log", "warning", "result")
+
+
+def test_a_home_that_cannot_be_written_is_a_sentence(terminal: Terminal) -> None:
+    terminal.env["SATCHEL_HOME"] = "/proc/self/nowhere"
+    told = terminal.json(*terminal.export_words(), status=1)
+    assert told["kind"] == "files"
+    assert "SATCHEL_HOME" in told["hint"]
+    assert terminal.json("whoami", terminal.sandbox.host, *terminal.admin)["id"] == "admin"
+
+
 # -- stopping and going on ------------------------------------------------------------------------------------------
 
 

@@ -10,14 +10,12 @@ from satchel.core.bags.validate import ValidateResult
 from satchel.core.export.request import ExportResult
 from satchel.core.jobs.request import Request, Result
 from satchel.core.jobs.run import run_job
-from satchel.core.logs import start_log
 from satchel.core.paths import Home
 
 
 def run_request(request: Request | None, output: Output, resume: str | None = None) -> int:
     """Run a request, or go on with a job, and tell its result. Returns the exit status. Raises SatchelError."""
     home = Home.find()
-    start_log(home)
 
     async def work(stop: Stop) -> Result:
         _, result = await run_job(request, home, output.hear, resume, stop_state=lambda: stop.state)

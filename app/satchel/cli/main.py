@@ -50,6 +50,11 @@ def parse(argv: Sequence[str]) -> Namespace:
         SystemExit: help was asked for and printed.
     """
     words = list(argv)
+    for word in words:
+        if not _is_text(word):
+            raise SatchelError(
+                Kind.USAGE, f"{word!r} is not UTF-8, so it cannot be kept in a job.", "Rename the file or folder."
+            )
     ahead = [word for word in words if word != "--json"]  # it may stand before the command, too
     name = ahead[0] if ahead else ""
     if name in ("-h", "--help", "help"):
@@ -77,6 +82,14 @@ def _run(argv: list[str], output: Output) -> int:
     except SystemExit as end:  # help
         return int(end.code or 0)
     return int(options.run(options, output))
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes of a name that could not be decoded
+        return False
+    return True
 
 
 def _leave(status: int) -> int:

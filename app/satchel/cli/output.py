@@ -161,7 +161,7 @@ def prepare_streams(as_json: bool) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             if as_json and stream is sys.stdout:
-                reconfigure(encoding="utf-8", errors="surrogatepass", newline="\n")
+                reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
             else:
                 reconfigure(errors="backslashreplace")
 

@@ -33,6 +33,8 @@ class Phase:
     total: int | None
     done: int = 0
     item: str = ""
+    resumed: bool = False
+    """Part of what is done was done by an earlier run, in a time that nobody knows here."""
     began: float = field(default_factory=time.monotonic)
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -55,7 +57,7 @@ class Phase:
     def figures(self) -> str:
         """For example `12,340 of 48,000 rows, 1,200 rows/s, about 0:29 left`."""
         if not self.done and self.total is None:
-            return "how far it is is not known"
+            return "it is not known how far"
         told = [self._counted()]
         speed = self.speed
         if speed:
@@ -108,7 +110,8 @@ def sentence(event: AnyEvent, phases: dict[str, Phase]) -> str:
             if phase is None:
                 return ""
             note = event.note or (count(event.done, phase.unit) if event.done else "done")
-            speed = event.done / event.seconds if event.seconds >= 1 and event.done and phase.unit else 0
+            measured = event.seconds >= 1 and event.done and phase.unit and not phase.resumed
+            speed = event.done / event.seconds if measured else 0.0
             told = [note, duration(event.seconds), *([rate(speed, phase.unit)] if speed else [])]
             return f"{phase.title}: {', '.join(told)}"
         case _:
@@ -119,6 +122,7 @@ class Lines:
     """A line when a phase begins and ends, and now and then in between."""
 
     def __init__(self) -> None:
+        self._resumed = False
         self._phases: dict[str, Phase] = {}
         self._open: dict[str, Phase] = {}
         self._closed = threading.Event()
@@ -127,13 +131,16 @@ class Lines:
     def hear(self, event: AnyEvent) -> None:
         """Show an event."""
         if isinstance(event, StageBegan):
-            self._phases[event.stage] = self._open[event.stage] = Phase(event.title, event.unit, event.total)
+            phase = Phase(event.title, event.unit, event.total, resumed=self._resumed)
+            self._phases[event.stage] = self._open[event.stage] = phase
             say(f"{event.title} ...")
         elif isinstance(event, StageProgress):
-            phase = self._phases.get(event.stage)
-            if phase is not None and not event.part:
-                phase.at(event)
+            known = self._phases.get(event.stage)
+            if known is not None and not event.part:
+                known.at(event)
         else:
+            if isinstance(event, JobStarted):
+                self._resumed = event.resumed
             if isinstance(event, StageEnded):
                 self._open.pop(event.stage, None)
             if told := sentence(event, self._phases):
@@ -158,6 +165,7 @@ class Bars:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+        self._resumed = False
         self._phases: dict[str, Phase] = {}
         self._tasks: dict[str, TaskID] = {}
         self._console = Console(stderr=True, markup=False, highlight=False, emoji=False)
@@ -176,7 +184,8 @@ class Bars:
     def hear(self, event: AnyEvent) -> None:
         """Show an event."""
         if isinstance(event, StageBegan):
-            phase = self._phases[event.stage] = Phase(event.title, event.unit, event.total)
+            phase = Phase(event.title, event.unit, event.total, resumed=self._resumed)
+            self._phases[event.stage] = phase
             self._tasks[event.stage] = self._progress.add_task(printable(event.title), **self._fields(phase))
         elif isinstance(event, StageProgress):
             known = self._phases.get(event.stage)
@@ -184,8 +193,11 @@ class Bars:
                 known.at(event)
                 self._progress.update(self._tasks[event.stage], **self._fields(known))
         else:
+            if isinstance(event, JobStarted):
+                self._resumed = event.resumed
             if isinstance(event, StageEnded) and event.stage in self._tasks:
                 self._progress.remove_task(self._tasks.pop(event.stage))
+                self._progress.refresh()  # or what is printed next would bring it back once more
             if told := sentence(event, self._phases):
                 style = "yellow" if isinstance(event, (Warned, Logged)) else None
                 self._console.print(printable(told), style=style, soft_wrap=True)

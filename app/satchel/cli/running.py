@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,10 @@ from typing import Any, TypeVar
 
 from satchel.cli.output import Output, say
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.jobs.events import Logged
+from satchel.core.logs import start_log
+from satchel.core.paths import Home
+from satchel.core.secrets import redact
 
 T = TypeVar("T")
 CANCELLED = 4
@@ -51,6 +56,7 @@ def run(work: Callable[[Stop], Coroutine[Any, Any, T]], output: Output) -> T:
     Raises:
         SatchelError: it failed, or was cancelled. When threads do not end after that, the process ends here.
     """
+    _keep_log(output)
     stop = Stop()
     loop = asyncio.new_event_loop()
     threads = concurrent.futures.ThreadPoolExecutor(16, thread_name_prefix="satchel-worker")
@@ -77,6 +83,27 @@ def run(work: Callable[[Stop], Coroutine[Any, Any, T]], output: Output) -> T:
             loop.run_until_complete(loop.shutdown_asyncgens())
         threads.shutdown(wait=ended, cancel_futures=not ended)
         loop.close()
+
+
+class _Passed(logging.Handler):
+    """Passes on what the core has to say where no job is there to say it, such as of a credential file."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(logging.WARNING)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.exc_info:
+            self._output.hear(Logged(level="warning", message=redact(record.getMessage())))
+
+
+def _keep_log(output: Output) -> None:
+    """Write the log file. Nothing of it reaches the terminal but warnings, and those in the output's own way."""
+    start_log(Home.find())
+    logging.getLogger().addHandler(logging.NullHandler())  # where there is no log file, Python would use the terminal
+    for name in ("satchel.core.deriva", "satchel.core.credentials"):
+        logger = logging.getLogger(name)
+        logger.handlers = [_Passed(output)]
 
 
 def leave(status: int) -> int:

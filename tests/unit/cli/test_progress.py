@@ -52,7 +52,7 @@ def test_what_is_unknown_is_said_to_be(clock: list[float]) -> None:
 def test_lines_tell_of_phases_warnings_and_what_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines()
     events: list[AnyEvent] = [
-        JobStarted(job="1-a", title="Export X", resumed=True),
+        JobStarted(job="1-a", title="Export X"),
         StageBegan(stage="s", title="Read the rows", unit="rows", total=10),
         at(10, 10),
         Warned(code="c", message="You may not read it.", where="eye:Subject", hint="Ask."),
@@ -65,7 +65,7 @@ def test_lines_tell_of_phases_warnings_and_what_is_tried_again(capsys: pytest.Ca
         lines.hear(event)
     lines.close()
     assert capsys.readouterr().err.splitlines() == [
-        "Export X (resumed): job 1-a",
+        "Export X: job 1-a",
         "Read the rows ...",
         "Warning: eye:Subject: You may not read it. Ask.",
         "tried again",
@@ -83,4 +83,15 @@ def test_a_silent_phase_is_told_of_now_and_then(
     while told.count("so far)") < 2:
         told += capsys.readouterr().err
     lines.close()
-    assert "The server prepares: how far it is is not known (0:00 so far)" in told
+    assert "The server prepares: it is not known how far (0:00 so far)" in told
+
+
+def test_what_an_earlier_run_did_is_not_called_fast(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines.hear(JobStarted(job="1-a", title="Export X", resumed=True))
+    lines.hear(StageBegan(stage="s", title="Read the rows", unit="rows", total=200_000))
+    lines.hear(StageEnded(stage="s", done=200_000, seconds=1.0))
+    lines.close()
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "Export X (resumed): job 1-a"
+    assert told[-1] == "Read the rows: 200,000 rows, 0:01"

@@ -177,6 +177,12 @@ def test_an_unforeseen_fault_is_a_sentence_and_its_traceback_in_the_log(
     assert "ZeroDivisionError" in (tmp_path / "home" / "log" / "satchel.log").read_text()
 
 
+def test_a_name_that_is_no_text_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "/bag-\udcff", "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert "not UTF-8" in told["message"]
+
+
 def test_words_that_a_terminal_cannot_show_do_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii"))
