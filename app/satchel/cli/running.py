@@ -23,6 +23,7 @@ from satchel.cli.output import Output, say
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.events import Logged
 from satchel.core.logs import start_log
+from satchel.core.loops import new_loop
 from satchel.core.paths import Home
 from satchel.core.secrets import redact
 
@@ -58,7 +59,7 @@ def run(work: Callable[[Stop], Coroutine[Any, Any, T]], output: Output) -> T:
     """
     _keep_log(output)
     stop = Stop()
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
     threads = concurrent.futures.ThreadPoolExecutor(16, thread_name_prefix="satchel-worker")
     loop.set_default_executor(threads)
     ended = False

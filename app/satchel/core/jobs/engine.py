@@ -29,6 +29,7 @@ from satchel.core.jobs.run import Run, begin, take_up
 from satchel.core.jobs.state import JobContext
 from satchel.core.jobs.trouble import explain
 from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView
+from satchel.core.loops import new_loop
 from satchel.core.paths import Home
 from satchel.core.secrets import redact
 
@@ -106,7 +107,7 @@ class Engine:
         return f"The list of jobs was damaged and begins anew; the old one is kept as {aside}."
 
     def _run(self, ready: threading.Event) -> None:
-        loop = asyncio.new_event_loop()
+        loop = new_loop()
         asyncio.set_event_loop(loop)
         pool = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="satchel-worker")
         loop.set_default_executor(pool)

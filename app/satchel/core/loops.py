@@ -1,0 +1,17 @@
+"""The event loop that jobs run in."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """A loop for jobs: uvloop's where there is one, for it takes a third less of the processor for TLS."""
+    if sys.platform != "win32":
+        try:
+            import uvloop
+        except ImportError:  # none is built for this Python or this machine
+            return asyncio.new_event_loop()
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
