@@ -1,27 +1,26 @@
 """Archives that come out the same, byte for byte, at any time and on any machine.
 
-Order is by path, times are given, owners and modes fixed. The one thing that is not ours is deflate: another
-implementation of zlib (zlib-ng, for example) packs the same bytes differently, though they unpack to the same.
+Order is by path, times are given, owners and modes fixed, and deflate is our own (`satchel.core.bags.deflate`).
+docs/bag.md says what is guaranteed.
 """
 
 from __future__ import annotations
 
-import gzip
+import errno
 import os
 import secrets
 import tarfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal, cast
 
+from satchel.core.bags.deflate import Deflater, GzipWriter
 from satchel.core.bags.digests import PIECE, StoppedError
 from satchel.core.bags.writer import sync_folder
 
-LEVEL = 6
 ENDINGS = {"zip": ".zip", "tgz": ".tgz"}
 _PACKED = frozenset(
     {
@@ -63,6 +62,8 @@ def pack(
     *,
     stop: threading.Event | None = None,
     told: Callable[[int, str], None] | None = None,
+    temporary: Path | None = None,
+    before: Callable[[Path], None] | None = None,
 ) -> None:
     """Pack a bag's folder into an archive. Blocking: call it in a thread.
 
@@ -74,21 +75,28 @@ def pack(
         when: the time of every member, UTC.
         stop: ends the packing with `StoppedError` when set.
         told: called with bytes read and the member they are of.
+        temporary: where to write until it is whole, on the target's file system; what is there is overwritten. None:
+            a hidden name beside the target.
+        before: called with the whole archive's temporary name right before it gets its own.
 
     Raises:
         OSError: a file cannot be read or written; nothing is left behind.
         StoppedError: `stop` was set; nothing is left behind.
     """
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    if temporary is None:
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             write = _zip if kind == "zip" else _tgz
             write(bag, file, name, when, lambda size, member: _tick(stop, told, size, member))
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            raise FileExistsError(17, "it is already there", str(target))
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "it is already there", str(target))
+        if before is not None:
+            before(temporary)
         temporary.replace(target)
         sync_folder(target.parent)
     except BaseException:
@@ -106,36 +114,49 @@ def _tick(stop: threading.Event | None, told: Callable[[int, str], None] | None,
         told(size, member)
 
 
+def _packed(source: Path) -> bool:
+    return source.suffix.lower() in _PACKED
+
+
 def _zip(bag: Path, file: IO[bytes], name: str, when: datetime, tick: Tick) -> None:
     at = when if when.year >= _FIRST_DOS_YEAR else when.replace(year=_FIRST_DOS_YEAR)
     stamp = (at.year, at.month, at.day, at.hour, at.minute, at.second & ~1)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members(bag):
             source = bag / member
             info = zipfile.ZipInfo(f"{name}/{member}", stamp)
             info.create_system = 3
             info.external_attr = 0o100644 << 16
             info.file_size = source.stat().st_size
-            packed = source.suffix.lower() in _PACKED
-            info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_STORED if _packed(source) else zipfile.ZIP_DEFLATED
             with source.open("rb") as data, archive.open(info, "w") as inside:
+                if info.compress_type == zipfile.ZIP_DEFLATED:
+                    _pin(inside)
                 _copy(data, inside, member, tick)
+
+
+def _pin(inside: IO[bytes]) -> None:
+    """Give a member that is being written our deflate. zipfile has no public way to choose one."""
+    member = cast(Any, inside)
+    if not hasattr(member._compressor, "compress"):
+        raise TypeError("this Python's zipfile packs in a way that Satchel does not know")
+    member._compressor = Deflater()
 
 
 def _tgz(bag: Path, file: IO[bytes], name: str, when: datetime, tick: Tick) -> None:
     mtime = int(when.timestamp())
-    with (
-        gzip.GzipFile("", "wb", LEVEL, file, mtime=mtime) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
+    packed = GzipWriter(file)
+    with tarfile.open(fileobj=cast(Any, packed), mode="w", format=tarfile.PAX_FORMAT) as archive:
         for member in members(bag):
             source = bag / member
             info = tarfile.TarInfo(f"{name}/{member}")
             info.size = source.stat().st_size
             info.mtime = mtime
             info.mode = 0o644
+            packed.switch(stored=_packed(source))
             with source.open("rb") as data:
-                archive.addfile(info, _Told(data, member, tick))
+                archive.addfile(info, cast(Any, _Told(data, member, tick)))
+    packed.finish()
 
 
 class _Told:
@@ -156,8 +177,3 @@ def _copy(source: IO[bytes], target: IO[bytes], member: str, tick: Tick) -> None
     while piece := source.read(PIECE):
         tick(len(piece), member)
         target.write(piece)
-
-
-def compressor() -> str:
-    """The implementation of deflate in use, for logs."""
-    return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import Protocol
 
 ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 """Those that this program can compute, by their names in `manifest-ALG.txt`."""
 LONGEST_LINE = 1 << 20
 """Bytes. A longer line is no manifest's."""
+_WIDE = ("utf-16", "utf-32")
+MOST_DIGITS = 18
+"""Of a number of bytes or files. More would be no file's, and no database's integer."""
 _DECODE = re.compile(r"%(0D|0A|25)", re.IGNORECASE)
 _ENTRY = re.compile(r"(?P<sum>[0-9A-Fa-f]+)[ \t]+\*?(?P<path>.+)")
 _FETCH = re.compile(r"(?P<url>\S+)[ \t]+(?P<length>\S+)[ \t]+(?P<path>.+)")
@@ -33,8 +37,8 @@ def manifest_line(digest: str, path: str) -> str:
 
 
 def fetch_line(url: str, length: int | None, path: str) -> str:
-    """A line of fetch.txt, without its end. White space in the URL is escaped."""
-    escaped = "".join(f"%{b:02X}" if b <= 0x20 else chr(b) for b in url.encode("ascii", "xmlcharrefreplace"))
+    """A line of fetch.txt, without its end. White space in the URL, and what no URL may hold as it is, are escaped."""
+    escaped = "".join(chr(b) if 0x20 < b < 0x7F else f"%{b:02X}" for b in url.encode("utf-8", "replace"))
     return f"{escaped} {'-' if length is None else length} {encode_path(path)}"
 
 
@@ -51,10 +55,21 @@ class Line:
     number: int
     text: str
     problem: str = ""
+    marked: bool = False
+    """It began with a byte order mark."""
 
 
-def lines(file: IO[bytes], encoding: str = "utf-8") -> Iterator[Line]:
+class Reads(Protocol):
+    """The part of a binary file that is needed here."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
+def lines(file: Reads, encoding: str = "utf-8") -> Iterator[Line]:
     """Lines of a tag file, ended by LF, CR or CRLF. Memory stays bounded whatever the file holds."""
+    if codecs.lookup(encoding).name.startswith(_WIDE):
+        file, encoding = _Narrow(file, encoding), "utf-8"
     number, rest, skipping = 0, b"", False
     while True:
         piece = file.read(1 << 16)
@@ -80,12 +95,34 @@ def lines(file: IO[bytes], encoding: str = "utf-8") -> Iterator[Line]:
 
 
 def _line(number: int, raw: bytes, encoding: str) -> Line:
-    if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-        return Line(number, raw[3:].decode(encoding, "replace"), "begins with a byte order mark")
+    marked = number == 1 and raw.startswith(codecs.BOM_UTF8)
+    if marked:
+        raw = raw[3:]
     try:
-        return Line(number, raw.decode(encoding))
-    except UnicodeDecodeError:
-        return Line(number, raw.decode(encoding, "replace"), f"is not {encoding}")
+        return Line(number, raw.decode(encoding), marked=marked)
+    except UnicodeError:
+        return Line(number, raw.decode("ascii", "replace"), f"is not {encoding}", marked)
+
+
+class _Narrow:
+    """A file in UTF-16 or UTF-32, whose line ends are no single bytes, as UTF-8."""
+
+    def __init__(self, file: Reads, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._ended = False
+
+    def read(self, size: int, /) -> bytes:
+        while not self._ended:
+            piece = self._file.read(size)
+            self._ended = not piece
+            try:
+                if text := self._decoder.decode(piece, final=not piece):
+                    return text.encode()
+            except UnicodeError:
+                self._ended = True
+                return b"\xff"
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +165,9 @@ def read_fetch(line: Line) -> Fetch | str:
         return "is not an address, a length and a path"
     length = match["length"]
     if length != "-" and not (length.isascii() and length.isdigit()):
-        return f"has the length {length!r}, which is no number"
+        return f"has the length {length[:40]!r}, which is no number"
+    if len(length) > MOST_DIGITS:
+        return f"has a length of {len(length)} digits, which no file has"
     return Fetch(line.number, match["url"], None if length == "-" else int(length), decode_path(match["path"]))
 
 
@@ -143,6 +182,8 @@ def unsafe_path(path: str) -> str | None:
         return "leaves the bag"
     if "\x00" in path:
         return "holds a NUL"
+    if not path.isascii() and any("\ud800" <= c <= "\udfff" for c in path):
+        return "holds half a character"
     return None
 
 

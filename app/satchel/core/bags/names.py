@@ -7,25 +7,25 @@ import unicodedata
 
 LONGEST = 200
 """Bytes of a name in UTF-8. File systems allow 255; archives and suffixes need room."""
-# The percent sign is among them for bagit and bdbag, which do not decode the %25 that RFC 8493 wants in manifests.
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*%\u200e\u200f\u202a-\u202e\u2066-\u2069]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*%\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 
 
 def safe_name(name: str, instead: str = "file") -> str:
     """One path component for a name from outside.
 
     Separators, control and direction characters and what Windows forbids become `_`; leading and trailing dots and
-    spaces go; names that Windows reserves get a `_` in front; too long ones are cut before their ending. Legible
-    Unicode stays, in normal form C.
+    white space go; names that Windows reserves get a `_` in front; too long ones are cut before their ending. Legible
+    Unicode stays, in normal form C. A percent sign becomes `_`, too: manifests must write it as `%25` (RFC 8493,
+    2.1.3), which bagit-py and bdbag do not read back.
 
     Args:
         name: anything.
-        instead: what to use when nothing is left.
+        instead: what to use when nothing is left; itself made safe.
     """
     text = _UNSAFE.sub("_", unicodedata.normalize("NFC", name))
     # Lone surrogates come from broken decodings and cannot be written.
-    text = text.encode("utf-8", "replace").decode("utf-8").strip(". ")
+    text = _bare(text.encode("utf-8", "replace").decode("utf-8").replace("?", "_"))
     if text.startswith("~"):
         text = "_" + text[1:]
     if _RESERVED.fullmatch(text):
@@ -35,8 +35,16 @@ def safe_name(name: str, instead: str = "file") -> str:
         if not dot or len(ending.encode()) > 20:
             stem, dot, ending = text, "", ""
         room = LONGEST - len((dot + ending).encode())
-        text = stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ") + dot + ending
-    return text or instead
+        text = _bare(stem.encode()[:room].decode("utf-8", "ignore")) + dot + ending
+    if not text:
+        return "file" if instead == "file" else safe_name(instead)
+    return text
+
+
+def _bare(text: str) -> str:
+    while (stripped := text.strip().strip(".")) != text:
+        text = stripped
+    return text
 
 
 class Names:

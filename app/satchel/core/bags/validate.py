@@ -14,29 +14,47 @@ The rules are RFC 8493's. An archive must be extracted first.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
+import posixpath
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+import stat
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
 import msgspec
 
 from satchel.core.bags.digests import StoppedError, hash_file
-from satchel.core.bags.manifests import ALGORITHMS, Entry, lines, payload_safe, read_entry, read_fetch, unsafe_path
+from satchel.core.bags.manifests import (
+    ALGORITHMS,
+    MOST_DIGITS,
+    Entry,
+    Line,
+    encode_path,
+    lines,
+    payload_safe,
+    read_entry,
+    read_fetch,
+    unsafe_path,
+)
+from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context, Stage
 from satchel.core.jobs.request import Request, Result
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Level = Literal["structure", "completeness", "fast", "full"]
 MOST_TOLD = 100_000
 """Problems that a result holds; `error_count` and `warning_count` count all."""
-_VERSION = re.compile(r"BagIt-Version: (\d+)\.(\d+)")
+_VERSION = re.compile(r"BagIt-Version: ([0-9]{1,4})\.([0-9]{1,4})")
 _ENCODING = re.compile(r"Tag-File-Character-Encoding: (\S+)")
 _MANIFEST = re.compile(r"(tag)?manifest-([A-Za-z0-9_-]+)\.txt")
-_OXUM = re.compile(r"\s*(\d+)\.(\d+)\s*")
+_OXUM = re.compile(rf"\s*([0-9]{{1,{MOST_DIGITS}}})\.([0-9]{{1,{MOST_DIGITS}}})\s*")
 _BATCH = 256
 
 
@@ -69,7 +87,8 @@ class ValidateResult(Result, tag="validate", frozen=True, kw_only=True):
     level: Level
     valid: bool
     complete: bool
-    """Every payload file is here; a valid bag may still have files to be fetched."""
+    """Every payload file is here; a valid bag may still have files to be fetched. False when nobody looked, at level
+    `structure`."""
     version: str
     algorithms: tuple[str, ...]
     files: int
@@ -124,7 +143,9 @@ class _Check:
         self._counts = {"error": 0, "warning": 0}
         self._version = ""
         self._encoding = "utf-8"
-        self._files = self._bytes = self._remote = 0
+        self._files = self._bytes = 0
+        self._missing = False
+        self._oxum_said: tuple[int, str] | None = None
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("CREATE TABLE listed (path TEXT, algorithm TEXT, digest TEXT, line INTEGER, tag INTEGER)")
@@ -135,24 +156,25 @@ class _Check:
         """Something that makes the bag invalid."""
         self._counts["error"] += 1
         if len(self._errors) < MOST_TOLD:
-            self._errors.append(Problem(code=code, path=path, message=message, line=line))
+            self._errors.append(Problem(code=code, path=_tellable(path), message=_tellable(message), line=line))
 
     def warning(self, code: str, path: str, message: str, line: int | None = None) -> None:
         """Something that does not."""
         self._counts["warning"] += 1
         if len(self._warnings) < MOST_TOLD:
-            self._warnings.append(Problem(code=code, path=path, message=message, line=line))
+            self._warnings.append(Problem(code=code, path=_tellable(path), message=_tellable(message), line=line))
 
     async def run(self) -> ValidateResult:
         context = self._context
         with context.stage("structure", "Look at the bag's structure") as stage:
-            algorithms, tag_algorithms = await asyncio.to_thread(self._structure)
+            algorithms, tag_algorithms = await self._threaded(self._structure)
+            stage.note = f"BagIt {self._version}" if self._version else "not a bag"
         if self._version and self._level != "structure":
             with context.stage("files", "Look for the files", unit="files") as stage:
-                await asyncio.to_thread(self._walk, stage)
-                await asyncio.to_thread(self._complete, algorithms)
+                await self._threaded(self._walk, stage)
+                await self._threaded(self._complete, algorithms)
             if self._level in ("fast", "full"):
-                await asyncio.to_thread(self._oxum)
+                self._oxum()
         if self._version and self._level == "full":
             with context.stage("checksums", "Compute the checksums", total=self._bytes, unit="bytes") as stage:
                 await self._checksums(stage, tag=False)
@@ -161,12 +183,11 @@ class _Check:
                 await self._checksums(stage, tag=True)
         remote = self._missing_remote()
         valid = self._counts["error"] == 0
-        missing = any(problem.code == "missing" for problem in self._errors)
         return ValidateResult(
             path=str(self._bag),
             level=self._level,
             valid=valid,
-            complete=not remote and not missing and bool(self._version),
+            complete=bool(self._version) and self._level != "structure" and not remote and not self._missing,
             version=self._version,
             algorithms=tuple(algorithms),
             files=self._files,
@@ -178,17 +199,24 @@ class _Check:
             warning_count=self._counts["warning"],
         )
 
+    async def _threaded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await in_thread(self._context.cancelled, work, *args, **kwargs)
+
     # -- structure ------------------------------------------------------------------------------------------------
 
     def _structure(self) -> tuple[list[str], list[str]]:
         self._declaration()
         if not self._version:
             return [], []
-        if not (self._bag / "data").is_dir():
+        if not _is_folder(self._bag / "data"):
             self.error("no-payload", "data", "There is no folder data/, which holds a bag's payload.")
         algorithms: list[str] = []
         tag_algorithms: list[str] = []
         for entry in sorted(os.scandir(self._bag), key=lambda e: e.name):
+            if entry.is_symlink():
+                name = _tellable(entry.name)
+                self.error("link", name, f"{name} is a link; a bag holds files alone, and none is followed.")
+                continue
             match = _MANIFEST.fullmatch(entry.name)
             if match is None or not entry.is_file(follow_symlinks=False):
                 continue
@@ -206,11 +234,12 @@ class _Check:
             self.error("no-manifest", "", "The bag has no payload manifest, such as manifest-sha256.txt.")
         self._db.execute("CREATE INDEX listed_path ON listed (path, algorithm)")
         self._fetch()
+        self._info()
         return algorithms, tag_algorithms
 
     def _declaration(self) -> None:
         path = self._bag / "bagit.txt"
-        if not path.is_file():
+        if not _is_file(path):
             self.error("not-a-bag", "bagit.txt", "There is no bagit.txt: this folder is not a bag.")
             return
         with path.open("rb") as file:
@@ -218,6 +247,8 @@ class _Check:
         texts = [line.text for _, line in found]
         if found and found[0][1].problem:
             self.error("malformed", "bagit.txt", f"Line 1 of bagit.txt {found[0][1].problem}.", 1)
+        if found and found[0][1].marked:
+            self.error("malformed", "bagit.txt", "bagit.txt begins with a byte order mark, which it must not have.", 1)
         version = _VERSION.fullmatch(texts[0]) if texts else None
         if version is None:
             self.error("malformed", "bagit.txt", "Line 1 of bagit.txt is not a version such as BagIt-Version: 1.0.", 1)
@@ -231,9 +262,10 @@ class _Check:
         if len(texts) > 2 and any(texts[2:]):
             self.error("malformed", "bagit.txt", "bagit.txt has more than two lines.", 3)
         try:
-            "".encode(encoding[1])
-        except LookupError:
-            self.error("malformed", "bagit.txt", f"Nobody knows the encoding {encoding[1]}.", 2)
+            codecs.lookup(encoding[1])
+            b"a".decode(encoding[1], "replace")
+        except (LookupError, ValueError):
+            self.error("malformed", "bagit.txt", f"{encoding[1][:40]!r} is not an encoding that is known here.", 2)
             return
         self._encoding = encoding[1]
         self._version = f"{version[1]}.{version[2]}"
@@ -247,11 +279,12 @@ class _Check:
                     self._stop()
                     if not line.text and not line.problem:
                         continue
+                    self._mark(name, line)
                     entry = read_entry(line, algorithm)
                     if isinstance(entry, str):
                         self.error("malformed", name, f"Line {line.number} of {name} {entry}.", line.number)
                     elif self._safe(entry, name, tag):
-                        yield entry.path.removeprefix("./"), algorithm, entry.digest, entry.number, int(tag)
+                        yield posixpath.normpath(entry.path), algorithm, entry.digest, entry.number, int(tag)
 
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO listed VALUES (?, ?, ?, ?, ?)", entries())
@@ -267,13 +300,14 @@ class _Check:
 
     def _fetch(self) -> None:
         path = self._bag / "fetch.txt"
-        if not path.is_file():
+        if not _is_file(path):
             return
         with path.open("rb") as file:
             for line in lines(file, self._encoding):
                 self._stop()
                 if not line.text and not line.problem:
                     continue
+                self._mark("fetch.txt", line)
                 found = read_fetch(line)
                 if isinstance(found, str):
                     self.error("malformed", "fetch.txt", f"Line {line.number} of fetch.txt {found}.", line.number)
@@ -287,7 +321,7 @@ class _Check:
                         found.number,
                     )
                     continue
-                where = found.path.removeprefix("./")
+                where = posixpath.normpath(found.path)
                 if not self._db.execute("SELECT 1 FROM listed WHERE path = ? AND NOT tag", (where,)).fetchone():
                     self.error(
                         "not-listed",
@@ -295,7 +329,56 @@ class _Check:
                         f"Line {found.number} of fetch.txt is of a file in no manifest.",
                         found.number,
                     )
-                self._db.execute("INSERT OR REPLACE INTO fetch VALUES (?, ?, ?)", (where, found.length, found.number))
+                before = self._db.execute("SELECT line FROM fetch WHERE path = ?", (where,)).fetchone()
+                if before is not None:
+                    self.warning(
+                        "listed-twice",
+                        where,
+                        f"Line {found.number} of fetch.txt is of the same file as line {before[0]}.",
+                        found.number,
+                    )
+                    continue
+                self._db.execute("INSERT INTO fetch VALUES (?, ?, ?)", (where, found.length, found.number))
+
+    def _info(self) -> None:
+        path = self._bag / "bag-info.txt"
+        if not _is_file(path):
+            return
+        label, value, begun = "", "", 0
+        with path.open("rb") as file:
+            for line in lines(file, self._encoding):
+                self._stop()
+                self._mark("bag-info.txt", line)
+                if line.problem:
+                    self.error(
+                        "malformed", "bag-info.txt", f"Line {line.number} of bag-info.txt {line.problem}.", line.number
+                    )
+                    continue
+                if not line.text.strip():
+                    continue
+                if line.text[0].isspace() and begun:
+                    # A value goes on; only this one's matters here.
+                    value = (value + line.text)[:200]
+                    self._keep_oxum(label, value, begun)
+                    continue
+                label, colon, value = line.text.partition(":")
+                begun = line.number
+                if not colon:
+                    self.error(
+                        "malformed",
+                        "bag-info.txt",
+                        f"Line {begun} of bag-info.txt is not a name, a colon and a value.",
+                        begun,
+                    )
+                self._keep_oxum(label, value, begun)
+
+    def _keep_oxum(self, label: str, value: str, line: int) -> None:
+        if label.strip().lower() == "payload-oxum":
+            self._oxum_said = line, value
+
+    def _mark(self, name: str, line: Line) -> None:
+        if line.marked:
+            self.warning("byte-order-mark", name, f"{name} begins with a byte order mark, which it should not have.", 1)
 
     # -- completeness ---------------------------------------------------------------------------------------------
 
@@ -311,26 +394,66 @@ class _Check:
                 for entry in entries:
                     self._stop()
                     path = Path(entry.path).relative_to(self._bag).as_posix()
+                    told = _tellable(path)
                     if entry.is_symlink():
-                        self.error("link", path, f"{path} is a link; a bag holds files alone, and none is followed.")
-                    elif entry.is_dir():
+                        self.error("link", told, f"{told} is a link; a bag holds files alone, and none is followed.")
+                    elif entry.is_dir(follow_symlinks=False):
                         waiting.append(Path(entry.path))
+                    elif not entry.is_file(follow_symlinks=False):
+                        self.error("not-a-file", told, f"{told} is neither a file nor a folder.")
                     else:
-                        size = entry.stat().st_size
+                        size = entry.stat(follow_symlinks=False).st_size
                         self._files += 1
                         self._bytes += size
                         stage.add(1)
-                        yield path, size
+                        if told == path:
+                            yield path, size
+                        else:
+                            self.error(
+                                "unexpected", told, f"The name of {told} is not text, so no manifest can list it."
+                            )
 
+        if not _is_folder(self._bag / "data"):
+            return
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO here VALUES (?, ?)", files())
         self._db.execute("COMMIT")
 
+    def _other_forms(self) -> None:
+        """Take files for listed ones whose names are written in another way, and say so.
+
+        Some file systems change the form of Unicode (RFC 8493, 5.2), and some programs write percent signs into
+        manifests as they are, or escape nothing at all.
+        """
+        forms: dict[str, list[str]] = {}
+        for (path,) in self._db.execute(
+            "SELECT path FROM here WHERE path NOT IN (SELECT path FROM listed WHERE NOT tag)"
+        ):
+            self._stop()
+            if not path.isascii() or "%" in path:
+                forms.setdefault(unicodedata.normalize("NFC", path), []).append(path)
+        if not forms:
+            return
+        for (path,) in self._db.execute(
+            "SELECT DISTINCT path FROM listed WHERE NOT tag AND path NOT IN (SELECT path FROM here)"
+        ).fetchall():
+            self._stop()
+            written = {path, encode_path(path), path.replace("\r", "%0D").replace("\n", "%0A")}
+            found = [f for w in sorted(written) for f in forms.get(unicodedata.normalize("NFC", w), [])]
+            if len(found) != 1:
+                continue
+            self._db.execute("UPDATE listed SET path = ? WHERE path = ? AND NOT tag", (found[0], path))
+            self._db.execute("UPDATE OR IGNORE fetch SET path = ? WHERE path = ?", (found[0], path))
+            self.warning("name-form", found[0], f"The manifests write the name of {found[0]} in another form.")
+
     def _complete(self, algorithms: Sequence[str]) -> None:
+        self._other_forms()
         for (path,) in self._db.execute(
             "SELECT DISTINCT l.path FROM listed l LEFT JOIN here h USING (path) LEFT JOIN fetch f USING (path) "
             "WHERE NOT l.tag AND h.path IS NULL AND f.path IS NULL ORDER BY 1"
         ):
+            self._stop()
+            self._missing = True
             self.error("missing", path, f"{path} is in a manifest but not in the bag.")
         for (path,) in self._db.execute(
             "SELECT path FROM here WHERE path NOT IN (SELECT path FROM listed WHERE NOT tag) ORDER BY 1"
@@ -355,31 +478,23 @@ class _Check:
 
     def _missing_remote(self) -> int:
         (count,) = self._db.execute("SELECT count(*) FROM fetch WHERE path NOT IN (SELECT path FROM here)").fetchone()
-        self._remote = int(count)
-        return self._remote
+        return int(count)
 
     def _oxum(self) -> None:
-        path = self._bag / "bag-info.txt"
-        if not path.is_file():
+        if self._oxum_said is None:
             return
-        with path.open("rb") as file:
-            for line in lines(file, self._encoding):
-                label, colon, value = line.text.partition(":")
-                if not colon or label.strip().lower() != "payload-oxum":
-                    continue
-                match = _OXUM.fullmatch(value)
-                if match is None:
-                    self.error(
-                        "malformed", "bag-info.txt", f"Payload-Oxum is not bytes.files: {value.strip()}.", line.number
-                    )
-                elif not self._missing_remote() and (int(match[1]), int(match[2])) != (self._bytes, self._files):
-                    self.error(
-                        "oxum",
-                        "bag-info.txt",
-                        f"Payload-Oxum says {int(match[1]):,} bytes in {int(match[2]):,} files; "
-                        f"there are {self._bytes:,} bytes in {self._files:,} files.",
-                        line.number,
-                    )
+        line, value = self._oxum_said
+        match = _OXUM.fullmatch(value)
+        if match is None:
+            self.error("malformed", "bag-info.txt", f"Payload-Oxum is not bytes.files: {value.strip()[:60]!r}.", line)
+        elif not self._missing_remote() and (int(match[1]), int(match[2])) != (self._bytes, self._files):
+            self.error(
+                "oxum",
+                "bag-info.txt",
+                f"Payload-Oxum says {int(match[1]):,} bytes in {int(match[2]):,} files; "
+                f"there are {self._bytes:,} bytes in {self._files:,} files.",
+                line,
+            )
 
     # -- checksums ------------------------------------------------------------------------------------------------
 
@@ -387,25 +502,35 @@ class _Check:
         workers = min(4, os.cpu_count() or 1)
         source = self._expected(tag)
         lock = asyncio.Lock()
+        found: list[tuple[str, str, str]] = []
 
         async def work() -> None:
             while True:
                 async with lock:
-                    batch = await asyncio.to_thread(_take, source)
+                    batch = await self._threaded(_take, source)
                 if not batch:
                     return
-                for path, wrong in await asyncio.to_thread(self._hash, batch, stage, tag):
-                    for code, message in wrong:
-                        self.error(code, path, message)
+                found.extend(await self._threaded(self._hash, batch, stage, tag))
 
-        await asyncio.gather(*(work() for _ in range(workers)))
+        tasks = [asyncio.create_task(work()) for _ in range(workers)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            # A failure of one must not leave the others at work on a database that is about to be closed.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for code, path, message in sorted(found, key=lambda f: f[1]):
+            self.error(code, path, message)
 
     def _expected(self, tag: bool) -> Iterator[tuple[str, dict[str, str]]]:
         cursor = self._db.cursor()
         path: str | None = None
         sums: dict[str, str] = {}
+        only = "" if tag else "AND path IN (SELECT path FROM here)"
         for found, algorithm, digest in cursor.execute(
-            "SELECT path, algorithm, digest FROM listed WHERE tag = ? ORDER BY path", (int(tag),)
+            f"SELECT path, algorithm, digest FROM listed WHERE tag = ? {only} ORDER BY path, line",  # noqa: S608
+            (int(tag),),
         ):
             if found != path:
                 if path is not None:
@@ -417,26 +542,37 @@ class _Check:
         if path is not None:
             yield path, sums
 
-    def _hash(
-        self, batch: Sequence[tuple[str, dict[str, str]]], stage: Stage, tag: bool
-    ) -> list[tuple[str, list[tuple[str, str]]]]:
+    def _hash(self, batch: Sequence[tuple[str, dict[str, str]]], stage: Stage, tag: bool) -> list[tuple[str, str, str]]:
+        """Code, path and message of what is wrong with some files."""
         found = []
         for path, sums in batch:
-            file = self._bag / path
-            if file.is_symlink() or not file.is_file():
-                if tag:
-                    found.append((path, [("missing", f"{path} is in a tag manifest but not in the bag.")]))
+            self._stop()
+            if tag and not self._is_inside(path):
+                found.append(("missing", path, f"{path} is in a tag manifest but not in the bag."))
                 continue
-            hashers = hash_file(file, sums, stop=self._context.cancelled, told=None if tag else stage.add)
+            try:
+                hashers = hash_file(
+                    self._bag / path, sums, stop=self._context.cancelled, told=None if tag else stage.add
+                )
+            except OSError as error:
+                found.append(("unreadable", path, f"{path} cannot be read: {error.strerror}."))
+                continue
             digests = hashers.digests()
-            wrong = [
-                ("checksum", f"{path} was changed: its {algorithm} is not the manifest's.")
+            found += [
+                ("checksum", path, f"{path} was changed: its {algorithm} is not the manifest's.")
                 for algorithm, digest in sums.items()
                 if digests[algorithm] != digest
             ]
-            if wrong:
-                found.append((path, wrong))
         return found
+
+    def _is_inside(self, path: str) -> bool:
+        """Whether a tag file is one, in the bag, with no link on the way to it."""
+        place = self._bag
+        for part in path.split("/")[:-1]:
+            place /= part
+            if not _is_folder(place):
+                return False
+        return _is_file(self._bag / path)
 
     def _stop(self) -> None:
         if self._context.cancelled.is_set():
@@ -450,3 +586,23 @@ def _take(source: Iterator[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[
         if len(batch) >= _BATCH:
             break
     return batch
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file, and no link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _tellable(path: str) -> str:
+    """A text as it can be written down: what stands for bytes that are no UTF-8 is shown by numbers."""
+    return path if path.isascii() else path.encode("utf-8", "backslashreplace").decode()

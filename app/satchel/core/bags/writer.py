@@ -67,9 +67,9 @@ class Inventory:
         for row in self._db.execute("SELECT * FROM entry ORDER BY path"):
             yield _entry(row)
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._db.execute("DELETE FROM entry")
+    def remove(self, path: str) -> None:
+        """Forget a file that is no longer there as it was."""
+        self._db.execute("DELETE FROM entry WHERE path = ?", (path,))
 
     def oxum(self) -> tuple[int, int]:
         """Bytes and number of payload files; unknown lengths count as 0."""
