@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_thread(stop: threading.Event, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_thread(stop: threading.Event, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run blocking work in a thread. When this is cancelled the thread is told by `stop`, and waited for.
 
     So nothing that the work uses (a file, a database) is closed under it. The work looks at `stop` often and raises

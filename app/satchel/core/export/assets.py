@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import itertools
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from satchel.core.bags.names import safe_name
 from satchel.core.bags.writer import Entry, Inventory
 from satchel.core.deriva.hatrac import Hatrac
 from satchel.core.deriva.model import Table
+from satchel.core.deriva.retry import Passing
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export.request import AssetProblem
 from satchel.core.jobs.context import Context, Stage
@@ -31,7 +34,12 @@ AT_ONCE = 8
 """Assets that a worker takes on together."""
 HANDED_ON = 256 * 1024
 """Bytes of a file that are gathered before a thread writes them."""
+FLUSH_SECONDS = 1.0
+"""How often what was verified is written down for a run that goes on after this one."""
+FOREIGN_FAILURES = 3
+"""After so many of another host's assets that could not be reached, the rest of them are not tried."""
 _SUMS = {"md5": 32, "sha256": 64}
+_RID = re.compile(r"[0-9A-Z]+(-[0-9A-Z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +77,27 @@ def listed(table: Table, records: Path, folder: str) -> Iterator[Asset | AssetPr
             url, rid = value(row, asset.url), value(row, "RID")
             if not url:
                 continue
-            name = value(row, asset.filename) or urlsplit(url).path.rpartition("/")[2].partition(":")[0]
-            path = f"{folder}/{safe_name(rid)}/{safe_name(name, rid)}"
+            name = value(row, asset.filename) or _last_part(url)
+            path = f"{folder}/{_rid_folder(rid)}/{safe_name(name, rid)}"
             length = value(row, asset.length)
             sums = {}
             for algorithm, column in (("md5", asset.md5), ("sha256", asset.sha256)):
                 text = value(row, column).strip().lower()
                 if re.fullmatch(f"[0-9a-f]{{{_SUMS[algorithm]}}}", text):
                     sums[algorithm] = text
-            yield Asset(str(table.name), rid, path, url, int(length) if length.isdigit() else None, sums)
+            known = re.fullmatch("[0-9]{1,18}", length)
+            yield Asset(str(table.name), rid, path, url, int(length) if known else None, sums)
+
+
+def _rid_folder(rid: str) -> str:
+    """A folder for a row: its RID; for one that is none, something that no other row gets."""
+    if _RID.fullmatch(rid) and len(rid) < 40:
+        return rid
+    return f"{safe_name(rid)[:40].strip(' .')}-{hashlib.sha256(rid.encode('utf-8', 'replace')).hexdigest()[:12]}"
+
+
+def _last_part(url: str) -> str:
+    return re.split("[?#]", url)[0].rpartition("/")[2].partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +134,13 @@ class Assets:
         self._algorithms = algorithms
         self._context = context
         self._ready: list[Entry] = []
+        self._flushed = time.monotonic()
+        self._unreachable: dict[str, int] = {}
         self.problems: list[AssetProblem] = []
 
     async def reference(self, assets: Iterator[Asset | AssetProblem], stage: Stage) -> None:
         """List assets by their addresses; what a row does not say of one is asked of the server."""
-        await self._all(assets, stage, self._reference, _Begun)
+        await self._all(assets, stage, self._reference, self._looked_for)
 
     async def fetch(self, assets: Iterator[Asset | AssetProblem], stage: Stage) -> None:
         """Fetch assets into the bag."""
@@ -147,12 +169,12 @@ class Assets:
                         continue
                     stage.item = one.asset.path.rpartition("/")[2]
                     try:
-                        entry = await do(one, stage)
+                        entry = await self._one(one, stage, do)
                     except SatchelError as error:
-                        self._problem(one.asset, error)
+                        await self._problem(one.asset, error)
                     else:
                         self._ready.append(entry)
-                if len(self._ready) >= 500:
+                if time.monotonic() - self._flushed > FLUSH_SECONDS or len(self._ready) >= 500:
                     await self._flush()
 
         tasks = [asyncio.create_task(work()) for _ in range(FETCHES)]
@@ -166,14 +188,36 @@ class Assets:
 
     async def _flush(self) -> None:
         ready, self._ready = self._ready, []
+        self._flushed = time.monotonic()
         if ready:
             await asyncio.to_thread(self._inventory.add, ready)
 
-    def _problem(self, asset: Asset, error: SatchelError) -> None:
+    async def _one(self, begun: _Begun, stage: Stage, do: _Do) -> Entry:
+        """Do it, unless another host has shown that it cannot be reached."""
+        try:
+            address = self._hatrac.address(begun.asset.url)
+            host = "" if address.startswith("/") else urlsplit(address).netloc.lower()
+        except ValueError as error:
+            raise _AssetError("unusable", f"{begun.asset.url[:200]!r} is no address.") from error
+        if host == self._hatrac.session.host.lower():
+            host = ""
+        if self._unreachable.get(host, 0) >= FOREIGN_FAILURES:
+            raise _AssetError("unusable", f"{host} cannot be reached; its other files were not tried.")
+        try:
+            return await do(begun, stage)
+        except SatchelError as error:
+            if not host or _reason(error) is not None:
+                raise
+            # The catalog's host must answer; another one is a matter of its assets.
+            self._unreachable[host] = self._unreachable.get(host, 0) + 1
+            raise _AssetError("unusable", error.message) from error
+
+    async def _problem(self, asset: Asset, error: SatchelError) -> None:
         """Keep a failure that concerns this asset alone; others end the export."""
         reason = _reason(error)
         if reason is None:
             raise error
+        await asyncio.to_thread(self._inventory.remove, asset.path)
         self.problems.append(
             AssetProblem(table=asset.table, rid=asset.rid, url=asset.url, reason=reason, message=error.message)
         )
@@ -182,26 +226,52 @@ class Assets:
         address = self._hatrac.address(url)
         return self._hatrac.session.base + address if address.startswith("/") else address
 
+    def _looked_for(self, asset: Asset) -> _Begun:
+        """An asset that an earlier run has found on the server needs no second look. Blocking."""
+        known = self._inventory.get(asset.path)
+        return _Begun(asset, known if known is not None and known.url == self._absolute_or_none(asset.url) else None)
+
+    def _absolute_or_none(self, url: str) -> str | None:
+        try:
+            return self._absolute(url)
+        except (SatchelError, ValueError):
+            return None
+
     async def _reference(self, begun: _Begun, stage: Stage) -> Entry:
+        if begun.known is not None:
+            stage.add(1)
+            return begun.known
         asset = begun.asset
+        url = self._absolute(asset.url)
         length, sums = asset.length, dict(asset.sums)
-        if length is None or not sums:
+        # The catalog's own server is asked whether the asset is there and what the row says; other servers need not
+        # know HEAD, and are asked only for what the row does not say.
+        if url.startswith(self._hatrac.session.base + "/") or length is None or not sums:
             info = await self._hatrac.head(asset.url)
+            told = {a: s for a, s in (("md5", info.md5), ("sha256", info.sha256)) if s is not None}
+            _verify(asset, info.length, told)
             length = info.length if length is None else length
-            for algorithm, value in (("md5", info.md5), ("sha256", info.sha256)):
-                if value is not None:
-                    sums.setdefault(algorithm, value)
+            sums = told | sums
         if not set(sums).intersection(self._algorithms):
             raise _AssetError(
                 "no-checksum", f"Neither the row nor the server knows a checksum of {asset.path.rpartition('/')[2]}."
             )
         stage.add(1)
-        return Entry(asset.path, length, sums, self._absolute(asset.url))
+        return Entry(asset.path, length, sums, url)
 
     async def _fetch(self, begun: _Begun, stage: Stage) -> Entry:
         if begun.known is not None:
             stage.add(1)
             return begun.known
+        try:
+            return await self._fetch_on(begun, stage)
+        except _AssetError:
+            if not begun.start:
+                raise
+        # What an earlier run had left may have been of another file: once more, from its begin.
+        return await self._fetch_on(_Begun(begun.asset), stage)
+
+    async def _fetch_on(self, begun: _Begun, stage: Stage) -> Entry:
         asset = begun.asset
         sink = _Sink(self._bag / asset.path, {*self._algorithms, *asset.sums})
         # A thread has its price: small files are handed to one once, whole.
@@ -231,12 +301,25 @@ class Assets:
         known = self._inventory.get(asset.path)
         if known is not None and known.url is None and self._still_there(target, known):
             return _Begun(asset, known)
+        if known is None and (found := self._not_written_down(target, asset)) is not None:
+            return _Begun(asset, found)
         target.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(target)
-        if not part.exists():
+        # Without a checksum in the row nobody would notice when the file on the server is another one by now.
+        if not part.exists() or not asset.sums:
             return _Begun(asset)
         hashers = hash_file(part, {*self._algorithms, *asset.sums}, stop=self._context.cancelled)
         return _Begun(asset, None, hashers.length, hashers)
+
+    def _not_written_down(self, target: Path, asset: Asset) -> Entry | None:
+        """A file that an earlier run has fetched and was ended before it could say so."""
+        if not asset.sums or not target.exists() or asset.length not in (None, target.stat().st_size):
+            return None
+        hashers = hash_file(target, {*self._algorithms, *asset.sums}, stop=self._context.cancelled)
+        digests = hashers.digests()
+        if any(digests[algorithm] != expected for algorithm, expected in asset.sums.items()):
+            return None
+        return Entry(asset.path, hashers.length, {a: digests[a] for a in self._algorithms})
 
     def _still_there(self, target: Path, known: Entry) -> bool:
         """Whether a file of an earlier run is what it was verified to be."""
@@ -305,6 +388,9 @@ def _reason(error: SatchelError) -> str | None:
     """The word for a failure that concerns one asset alone; None for one that concerns everything."""
     if isinstance(error, _AssetError):
         return error.reason
+    if isinstance(error, Passing):
+        # After all patience. A server that fails on one file is one thing, one that is not available another.
+        return "unusable" if error.detail.startswith("500") else None
     if error.kind is Kind.NOT_FOUND:
         return "missing"
     if error.kind is Kind.NOT_ALLOWED:
@@ -314,14 +400,13 @@ def _reason(error: SatchelError) -> str | None:
     return None
 
 
-def _verify(asset: Asset, length: int, digests: dict[str, str]) -> None:
+def _verify(asset: Asset, length: int | None, digests: dict[str, str]) -> None:
+    """Hold what is on the server against the row; what is not known of either agrees."""
     name = asset.path.rpartition("/")[2]
-    if asset.length is not None and length != asset.length:
-        more = "more than " if length > asset.length else ""
-        raise _AssetError(
-            "length", f"{name} has {more}{min(length, asset.length) if more else length:,} bytes on the server; "
-            f"its row says {asset.length:,}."
-        )  # fmt: skip
+    if asset.length is not None and length is not None and length != asset.length:
+        # Reading stops where there is too much.
+        found = f"{length:,}" if length < asset.length else f"more than {asset.length:,}"
+        raise _AssetError("length", f"{name} has {found} bytes on the server; its row says {asset.length:,}.")
     for algorithm, expected in asset.sums.items():
-        if digests[algorithm] != expected:
+        if digests.get(algorithm, expected) != expected:
             raise _AssetError("checksum", f"{name} has another {algorithm} on the server than its row says.")

@@ -94,7 +94,7 @@ def _rids(body: bytes, place: int, width: int) -> list[str]:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise PageError("it is not UTF-8") from None
-    rows = csv.reader(io.StringIO(text, newline=""))
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     found = []
     try:
         for row in rows:

@@ -19,13 +19,28 @@ PROBLEMS = "satchel/problems.json"
 _PERSONAL = frozenset({"rights", "acls", "acl_bindings"})
 
 
-def impersonal(value: Any) -> Any:
-    """A schema document without what differs from user to user, so that the same rows make the same bag."""
-    if isinstance(value, dict):
-        return {k: impersonal(v) for k, v in value.items() if k not in _PERSONAL or not isinstance(v, dict)}
-    if isinstance(value, list):
-        return [impersonal(item) for item in value]
-    return value
+def impersonal(document: Any) -> Any:
+    """A schema document without what differs from user to user, so that the same rows make the same bag.
+
+    Only where such things stand: a table may be called "rights".
+    """
+    found = _bare(document)
+    if not isinstance(found, dict) or not isinstance(found.get("schemas"), dict):
+        return found
+    found["schemas"] = {name: _bare(schema) for name, schema in found["schemas"].items()}
+    for schema in found["schemas"].values():
+        if not isinstance(schema, dict) or not isinstance(schema.get("tables"), dict):
+            continue
+        schema["tables"] = {name: _bare(table) for name, table in schema["tables"].items()}
+        for table in schema["tables"].values():
+            for part in ("column_definitions", "keys", "foreign_keys"):
+                if isinstance(table, dict) and isinstance(table.get(part), list):
+                    table[part] = [_bare(item) for item in table[part]]
+    return found
+
+
+def _bare(item: Any) -> Any:
+    return {k: v for k, v in item.items() if k not in _PERSONAL} if isinstance(item, dict) else item
 
 
 def schema_json(document: Any) -> bytes:

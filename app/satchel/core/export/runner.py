@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from satchel.core.bags.archive import pack
 from satchel.core.bags.digests import StoppedError, hash_file
+from satchel.core.bags.threads import in_thread
 from satchel.core.bags.writer import Entry, Inventory, sync_folder, sync_tree, write_tags
 from satchel.core.deriva import reach, snapshots
 from satchel.core.deriva.ermrest import Catalog
@@ -32,6 +34,9 @@ from satchel.core.export.records import Done, Records
 from satchel.core.export.request import AssetProblem, ExportRequest, ExportResult, Notice, TableResult
 from satchel.core.jobs.context import Context
 
+MOST_WARNED = 20
+"""Assets that are warned of one by one; the result and the bag list all."""
+_MADE = "made"
 TABLES = 4
 """Tables that are read at once."""
 ROW_BYTES = 200
@@ -44,6 +49,8 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
     Raises:
         SatchelError: something that the person must know or do; what was done is kept for resuming.
     """
+    if (made := await asyncio.to_thread(_made_already, request, context)) is not None:
+        return made
     _check(request)
     async with Session.open(request.host, request.access, log=context.log) as session:
         with context.stage("schema", "Ask the server for the catalog's schema") as stage:
@@ -108,10 +115,11 @@ class _Export:
             await self._tags(bag, inventory, algorithms, problems)
             await self._verify(bag, inventory, algorithms)
             size, _ = inventory.oxum()
-            await self._deliver(bag)
+            result = self._result(done, size, problems)
+            await self._deliver(bag, result)
         finally:
             inventory.close()
-        return self._result(done, size, problems)
+        return result
 
     # -- before ---------------------------------------------------------------------------------------------------
 
@@ -139,7 +147,7 @@ class _Export:
         size = self.reached.size
         bag_bytes = size.rows * ROW_BYTES + (size.asset_bytes if self.request.materialize else 0)
         needed = bag_bytes * (1 if self.request.archive == "none" else 2)
-        there = _size_of(work) if work.exists() else 0
+        there = await asyncio.to_thread(_size_of, work)
         free = shutil.disk_usage(self.goal.parent).free
         if needed - there > free:
             raise SatchelError(
@@ -224,11 +232,17 @@ class _Export:
                 await read[table.name].wait()
                 model = self.gathered.model.tables[table.name]
                 await do(listed(model, bag / records[table.name], folders[table.name]), stage)
-        for problem in work.problems:
+        problems = sorted(work.problems, key=lambda p: (p.table, p.rid))
+        for problem in problems[:MOST_WARNED]:
             self.context.warn(
                 f"asset-{problem.reason}", f"{problem.table} {problem.rid}: {problem.message}", where=problem.rid
             )
-        return sorted(work.problems, key=lambda p: (p.table, p.rid))
+        if len(problems) > MOST_WARNED:
+            self.context.warn(
+                "assets-missing",
+                f"{len(problems) - MOST_WARNED:,} more assets are not in the bag; {report.PROBLEMS} in it lists all.",
+            )
+        return problems
 
     def _narrowed(self, inventory: Inventory, algorithms: Sequence[str]) -> tuple[str, ...]:
         """The algorithms that every file has a checksum of: RFC 8493 wants each file in each manifest."""
@@ -259,6 +273,7 @@ class _Export:
         )
 
         def write() -> None:
+            _remove_tags(bag)
             extra = []
             if problems:
                 (bag / "satchel").mkdir(exist_ok=True)
@@ -267,7 +282,7 @@ class _Export:
             write_tags(bag, inventory, info, algorithms, extra)
 
         with self.context.stage("manifests", "Write the manifests"):
-            await asyncio.to_thread(write)
+            await in_thread(self.context.cancelled, write)
 
     async def _verify(self, bag: Path, inventory: Inventory, algorithms: Sequence[str]) -> None:
         """Read the bag once more as a recipient would, and clear away what is not in its manifests."""
@@ -288,12 +303,12 @@ class _Export:
             await asyncio.to_thread(_clear, bag, {entry.path for entry in here})
             stage.note = f"{len(here):,} files"
 
-    async def _deliver(self, bag: Path) -> None:
+    async def _deliver(self, bag: Path, result: ExportResult) -> None:
         """Give the finished work its name."""
         request, context, goal = self.request, self.context, self.goal
         if request.archive == "none":
             with context.stage("finish", "Put the bag in its place"):
-                await asyncio.to_thread(_place, bag, goal)
+                await asyncio.to_thread(_place, bag, goal, self._remember(result))
         else:
             kind = request.archive
             total = await asyncio.to_thread(_size_of, bag)
@@ -305,12 +320,19 @@ class _Export:
 
                 when = snapshots.moment(self.gathered.snapshot)
                 # Packed in the work folder, so that a killed program leaves nothing outside it.
-                packed = bag.with_name(".packed")
+                packed, part = bag.with_name(".packed"), bag.with_name(".packing")
                 await asyncio.to_thread(packed.unlink, missing_ok=True)
-                work = asyncio.to_thread(pack, bag, packed, kind, bag.name, when, stop=context.cancelled, told=told)
-                await _stoppable(work, context.cancelled)
-                await asyncio.to_thread(_place, packed, goal)
+                stop = context.cancelled
+                await in_thread(stop, pack, bag, packed, kind, bag.name, when, stop=stop, told=told, temporary=part)
+                await asyncio.to_thread(_place, packed, goal, self._remember(result))
         await asyncio.to_thread(shutil.rmtree, bag.parent, ignore_errors=True)
+
+    def _remember(self, result: ExportResult) -> Callable[[Path], None]:
+        """Keeps the result just before the finished work gets its name.
+
+        Killed between that and the end of the job, the resumed one would find its own work in its way.
+        """
+        return lambda made: self.context.checkpoint(_MADE, {"mark": _mark(made), "result": msgspec.to_builtins(result)})
 
     def _result(self, done: Sequence[Done], size: int, problems: Sequence[AssetProblem]) -> ExportResult:
         reached = {table.name: table for table in self.reached.tables}
@@ -364,19 +386,6 @@ async def _all(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _stoppable(work: Coroutine[Any, Any, None], stop: threading.Event) -> None:
-    """Await a thread's work; when this is cancelled the thread is told, and waited for."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-    except StoppedError:
-        raise asyncio.CancelledError from None
-
-
 async def _in_threads(entries: Sequence[Entry], check: Callable[[Entry], None]) -> None:
     """Check files in as many threads as there are processors; small ones in batches."""
     workers = min(4, os.cpu_count() or 1)
@@ -403,16 +412,48 @@ def _clear(bag: Path, listed_files: set[str]) -> None:
             Path(root).rmdir()
 
 
-def _place(made: Path, goal: Path) -> None:
+def _place(made: Path, goal: Path, before: Callable[[Path], None]) -> None:
     """Give a bag's folder, or an archive that is on the disk already, its name."""
     if made.is_dir():
         sync_tree(made)
     _must_be_free(goal)
+    before(made)
     made.rename(goal)
     sync_folder(goal.parent)
 
 
+def _mark(made: Path) -> list[int]:
+    """What stays of a folder or file when it is renamed, and is another's for any other."""
+    status = made.lstat()
+    return [status.st_ino, status.st_mtime_ns, status.st_mode, 0 if made.is_dir() else status.st_size]
+
+
+def _made_already(request: ExportRequest, context: Context) -> ExportResult | None:
+    """The result of a run that gave the work its name and was killed before it could say so."""
+    kept = context.recall(_MADE)
+    if kept is None:
+        return None
+    result = msgspec.convert(kept["result"], ExportResult)
+    goal = Path(result.bag or result.archive or "")
+    if not os.path.lexists(goal) or _mark(goal) != list(kept["mark"]):
+        return None
+    shutil.rmtree(work_folder(goal, context.job_id), ignore_errors=True)
+    return result
+
+
+def _remove_tags(bag: Path) -> None:
+    """Remove tag files of an interrupted run: this one may have others."""
+    for path in list(bag.iterdir()):
+        if path.name == "data":
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def _size_of(folder: Path) -> int:
+    """Bytes below a folder; 0 where there is none."""
     return sum((Path(root) / name).stat().st_size for root, _, names in os.walk(folder) for name in names)
 
 
