@@ -23,7 +23,7 @@ class House:
         self.cages_count = self.count // 3
 
     def _cage(self, animal: int) -> int:
-        return animal // 3
+        return min(animal // 3, self.cages_count - 1)
 
     def cages(self) -> Iterator[Row]:
         """The cages, empty as yet: the animals that they name come later."""

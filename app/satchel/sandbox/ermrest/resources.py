@@ -230,6 +230,12 @@ class ModelResource:
                 del editor.schema(schema).tables[name]
                 found.schema, found.name = new_schema, new
                 target.tables[new] = found
+                if new_schema != schema:
+                    # PostgreSQL keeps constraints in the schema of their table.
+                    for key in found.keys:
+                        key.constraint = (new_schema, key.constraint[1])
+                    for own in found.foreign_keys:
+                        own.constraint = (new_schema, own.constraint[1])
                 for other in editor.model.tables():
                     for fkey in other.foreign_keys:
                         if (fkey.ref_schema, fkey.ref_table) == (schema, name):

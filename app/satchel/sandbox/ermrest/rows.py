@@ -81,6 +81,7 @@ def insert(
     (first,) = transaction.db.execute(f"SELECT coalesce(max(_id), 0) + 1 FROM {table.phys}").fetchone()
     rid_at = next((n for n, c in enumerate(columns) if c.name == "RID"), None)
     limits = _length_limits(table)
+    templates = [n for n, c in enumerate(columns) if c.type.typename in ("ermrest_curie", "ermrest_uri")]
     made = Inserted()
     source, now, next_id = iter(given), transaction.now, first
     while batch := list(islice(source, _BATCH)):
@@ -95,6 +96,9 @@ def insert(
                     values[rid_at] = transaction.new_rid()
                 else:
                     transaction.used_rid(str(values[rid_at]))
+                for position in templates:
+                    if isinstance(values[position], str):
+                        values[position] = str(values[position]).replace("{RID}", str(values[rid_at]))
             for position, column in enumerate(columns):
                 if values[position] is None and not column.nullok and column.name not in _SYSTEM:
                     raise _null(column, "input_data", values)

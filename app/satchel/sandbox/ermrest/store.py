@@ -82,6 +82,8 @@ class Store:
                 if self._find(wanted) is not None:
                     raise conflict(f"Catalog id {wanted} already in use.")
             number = wanted or self._next_number()
+            # A server that was killed while it made a catalog of this number left a part of it.
+            self._remove_files(number)
             catalog = Catalog(number, self._folder / f"catalog-{number}.db")
 
             def begin(transaction: Transaction) -> None:
@@ -140,8 +142,11 @@ class Store:
             self._registry.execute(
                 "UPDATE catalog SET deleted = 1 WHERE id = ? OR target = ?", (catalog.id, catalog.id)
             )
-            for ending in ("", "-wal", "-shm"):
-                (self._folder / f"catalog-{catalog.id}.db{ending}").unlink(missing_ok=True)
+            self._remove_files(catalog.id)
+
+    def _remove_files(self, catalog_id: str) -> None:
+        for ending in ("", "-wal", "-shm"):
+            (self._folder / f"catalog-{catalog_id}.db{ending}").unlink(missing_ok=True)
 
     def alias(self, name: str) -> str | None:
         """What an alias stands for; None where there is no such alias."""

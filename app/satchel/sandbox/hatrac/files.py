@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS version (
     metadata TEXT NOT NULL, acls TEXT NOT NULL, deleted INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS version_path ON version (path, seq);
+CREATE TABLE IF NOT EXISTS moved (id TEXT PRIMARY KEY, target TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job (id TEXT PRIMARY KEY, path TEXT NOT NULL, owner TEXT NOT NULL, spec TEXT NOT NULL)
 """
 
@@ -272,6 +273,58 @@ class Hatrac:
         with self._lock:
             self._db.execute("UPDATE version SET deleted = 1 WHERE id = ?", (version.id,))
         self.body(version.id).unlink(missing_ok=True)
+
+    def content(self, version: Version) -> Path:
+        """The file with a version's bytes. Raises HatracError 404 where they went with the name they were moved to."""
+        target = version.id
+        with self._lock:
+            while row := self._db.execute("SELECT target FROM moved WHERE id = ?", (target,)).fetchone():
+                target = row[0]
+        path = self.body(target)
+        if not path.exists():
+            raise HatracError(404, f"Resource {version.url} not found.\n")
+        return path
+
+    def rename(self, source: str, path: str, versions: list[str] | None, copy_acls: bool, client: Client) -> Version:
+        """Give versions of an object a new name; under the old one they lead to the same bytes.
+
+        Returns the newest of the new versions. Raises HatracError.
+        """
+        with self._lock:
+            if self.kind(path) is not None:
+                raise HatracError(409, f"Name /hatrac{path} not available.\n")
+            chosen = [v for v in reversed(self.versions(source)) if versions is None or v.id in versions]
+            if not chosen or (versions is not None and len(chosen) != len(set(versions))):
+                raise HatracError(404, f"Resource /hatrac{source} has no such versions.\n")
+            pairs = [(old, new_id()) for old in chosen]
+            for old, new in pairs:
+                bytes_at = self.content(old)
+                self.body(new).parent.mkdir(exist_ok=True)
+                os.link(bytes_at, self.body(new))
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._parent(path, client, parents=False)
+                self._add(path, "object", client)
+                if copy_acls:
+                    self.set_acl(path, self.acls(source))
+                made = []
+                for old, new in pairs:
+                    acls = old.acls if copy_acls else {"owner": [client.id]}
+                    self._db.execute(
+                        "INSERT INTO version (id, path, length, metadata, acls) VALUES (?, ?, ?, ?, ?)",
+                        (new, path, old.length, json.dumps(old.metadata), json.dumps(acls)),
+                    )
+                    self._db.execute("INSERT OR REPLACE INTO moved VALUES (?, ?)", (old.id, new))
+                    made.append(new)
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                for _, new in pairs:
+                    self.body(new).unlink(missing_ok=True)
+                raise
+        for old, _ in pairs:
+            self.body(old.id).unlink(missing_ok=True)
+        return self.version(path, made[-1])
 
     # -- upload jobs ----------------------------------------------------------------------------------------------
 

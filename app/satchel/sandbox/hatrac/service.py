@@ -81,6 +81,8 @@ class HatracService:
             return await self._put(request, client, path)
         if request.method == "DELETE":
             return await self._delete(client, path, version if colon else None)
+        if request.method == "POST" and not colon:
+            return await self._rename(request, client, path)
         raise HatracError(405, f"Method {request.method} not allowed on /hatrac{path}.\n")
 
     # -- reading --------------------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ class HatracService:
                     headers[name.title().replace("Md5", "MD5").replace("Sha", "SHA")] = found.metadata[name]
         if request.method != "HEAD":
             del headers["Accept-Ranges"]
-        body = self.files.body(found.id)
+        body = self.files.content(found)
         start, end = span if span else (0, found.length)
         if span:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.length}"
@@ -231,6 +233,23 @@ class HatracService:
         else:
             await asyncio.to_thread(self.files.delete_name, path)
         return _text(204)
+
+    async def _rename(self, request: web.Request, client: Client, path: str) -> web.StreamResponse:
+        if client.id is None:
+            raise refused(client, path)
+        given = _load(await request.read())
+        if not isinstance(given, dict) or given.get("command") != "rename_from":
+            raise HatracError(400, "The only command on a new name is rename_from.\n")
+        source, versions = given.get("source_name"), given.get("versions")
+        if not isinstance(source, str) or not (versions is None or isinstance(versions, list)):
+            raise HatracError(400, "rename_from needs a source_name, and versions are a list.\n")
+        if self.files.require(source) != "object":
+            raise HatracError(409, f"Resource /hatrac{source} is not an object.\n")
+        if not self.files.may(client, "owner", source):
+            raise refused(client, source)
+        ids = None if versions is None else [str(v).rpartition(":")[2] for v in versions]
+        made = await asyncio.to_thread(self.files.rename, source, path, ids, given.get("copy_acls") is True, client)
+        return _uri(made.url)
 
     async def _metadata(
         self, request: web.Request, client: Client, path: str, version: str, name: str
