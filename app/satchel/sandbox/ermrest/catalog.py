@@ -245,7 +245,8 @@ class Catalog:
                     raise ErmrestError(507, "Insufficient storage.", str(error)) from error
                 raise
             if transaction.changed_model:
-                self._models.append(transaction.model)
+                # The empty model that a new catalog begins with is no part of its history.
+                self._models = [*(m for m in self._models if m.since), transaction.model]
             self.last = moment
             return answer
 
