@@ -51,6 +51,8 @@ async def test_a_preview_counts_names_what_is_hidden_and_says_what_choices_cost(
         first = await session.solve(Offers())
         followed = await session.solve(Offers(follow=("eye:Subject_Image",)))
         narrow = await session.solve(Offers(exclude=("eye:Image",)))
+        without = await session.cost(Offers(follow=("eye:Subject_Image",)), "eye:Image")
+        again = await session.cost(Offers(follow=("eye:Subject_Image",), exclude=("eye:Image",)), "eye:Image")
         session.close()
     assert server.asked == []
     assert first.snapshot == SNAPSHOT
@@ -63,6 +65,16 @@ async def test_a_preview_counts_names_what_is_hidden_and_says_what_choices_cost(
     assert (offer.key, offer.current, offer.rows) == ("eye:Subject_Image", False, 1)
     assert followed.rows == first.rows + offer.rows
     assert {t.table for t in narrow.tables} == {"eye:Subject", "eye:Clinic", "eye:Subject_Image"}
+    assert {t.table: t.parent for t in followed.tables} == {
+        "eye:Subject": None,
+        "eye:Clinic": "eye:Subject",
+        "eye:Subject_Image": "eye:Subject",
+        "eye:Image": "eye:Subject_Image",
+        "eye:Mark": "eye:Image",
+    }
+    assert (without.rows, without.assets, without.asset_bytes) == (-2, -1, -100)
+    assert without.tables == again.tables == ("eye:Mark",), "what is reached through it goes and comes with it"
+    assert (again.rows, again.assets, again.asset_bytes) == (2, 1, 100)
     assert [(d.referenced, d.reason) for d in narrow.dangling] == [("eye:Image", "excluded")]
     (stage,) = context.stages
     assert stage.done == stage.total == 2 + 1 + 3 + 1 + 2

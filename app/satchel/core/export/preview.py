@@ -41,6 +41,8 @@ class PreviewTable(msgspec.Struct, frozen=True, kw_only=True):
     assets_of_unknown_length: int = 0
     csv_bytes: int | None = None
     """A guess at the size of its CSV file; None: there is none."""
+    parent: str | None = None
+    """The table from which the rule comes to this one first; None for the root's."""
 
 
 class PreviewAssociation(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,17 @@ class PreviewAssociation(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that come (or, negative, go) when it is switched; None: not known."""
     assets: int | None
     asset_bytes: int | None
+
+
+class PreviewCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What switching one tick would change; negative figures go."""
+
+    table: str
+    rows: int
+    assets: int
+    asset_bytes: int
+    tables: tuple[str, ...] = ()
+    """Other tables that would come or go with it."""
 
 
 class PreviewDangling(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +121,14 @@ class _Sizes:
     row: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much some choices come to, and the tables of which there are rows then."""
+
+    size: reach.Size
+    tables: frozenset[TableName]
+
+
 @dataclass
 class PreviewSession:
     """What was read for one record, to be asked again and again while a person chooses. Close it at the end."""
@@ -115,6 +136,7 @@ class PreviewSession:
     request: ExportRequest
     gathered: reach.Gathered
     _sizes: Mapping[TableName, _Sizes] = field(default_factory=dict)
+    _extents: dict[Offers, _Extent] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -152,6 +174,19 @@ class PreviewSession:
         async with self._lock:
             return await asyncio.to_thread(self._solve, offers, costs)
 
+    async def cost(self, offers: Offers, table: str) -> PreviewCost:
+        """What it would change to leave a table out, or to take it in again. No network.
+
+        Args:
+            offers: the person's choices as they are.
+            table: written `schema:table`, not the root's.
+
+        Raises:
+            SatchelError: the offers do not fit the catalog.
+        """
+        async with self._lock:
+            return await asyncio.to_thread(self._cost, offers, table)
+
     def close(self) -> None:
         """Close the file of what was read; it stays in the job's folder."""
         self.gathered.close()
@@ -186,6 +221,27 @@ class PreviewSession:
                 dangling=tuple(map(_dangling, found.dangling)),
             )
 
+    def _cost(self, offers: Offers, table: str) -> PreviewCost:
+        rest = tuple(name for name in offers.exclude if name != table)
+        switched = msgspec.structs.replace(offers, exclude=rest if table in offers.exclude else (*rest, table))
+        before, after = self._extent(offers), self._extent(switched)
+        change = after.size - before.size
+        return PreviewCost(
+            table=table,
+            rows=change.rows,
+            assets=change.assets,
+            asset_bytes=change.asset_bytes,
+            tables=tuple(sorted(map(str, (before.tables ^ after.tables) - {TableName.parse(table)}))),
+        )
+
+    def _extent(self, offers: Offers) -> _Extent:
+        found = self._extents.get(offers)
+        if found is None:
+            with reach.solve(self.gathered, offers) as reached:
+                some = frozenset(table.name for table in reached.tables if table.rows)
+                found = self._extents[offers] = _Extent(reached.size, some)
+        return found
+
     def _table(self, table: reach.ReachedTable) -> PreviewTable:
         sizes = self._sizes.get(table.name)
         return PreviewTable(
@@ -198,6 +254,7 @@ class PreviewSession:
             asset_bytes=table.asset_bytes,
             assets_of_unknown_length=table.assets_of_unknown_length,
             csv_bytes=round(sizes.header + sizes.row * table.rows) if sizes else None,
+            parent=str(table.parent) if table.parent is not None else None,
         )
 
 
@@ -241,4 +298,12 @@ async def _measure(catalog: Catalog, gathered: reach.Gathered) -> dict[TableName
     return dict(found for found in await asyncio.gather(*map(one, names)) if found is not None)
 
 
-__all__ = ["Preview", "PreviewAssociation", "PreviewDangling", "PreviewSession", "PreviewTable", "preview"]
+__all__ = [
+    "Preview",
+    "PreviewAssociation",
+    "PreviewCost",
+    "PreviewDangling",
+    "PreviewSession",
+    "PreviewTable",
+    "preview",
+]

@@ -61,6 +61,8 @@ class ReachedTable:
     assets_of_unknown_length: int
     """Assets whose row says no length; they are in `assets`, not in `asset_bytes`."""
     role: Role
+    parent: TableName | None = None
+    """The table from which the rule comes to this one first; None for the root's."""
 
     @property
     def whole(self) -> bool:
@@ -313,11 +315,40 @@ class _Closure:
         """Sizes and roles of all tables that the rule leads to."""
         with self._lock, told(self.gathered.store.file):
             roles = self._roles(chosen)
-            found = [self._table(i, role) for i, role in roles.items()]
+            parents = self._parents(chosen, roles)
+            found = [self._table(i, role, parents.get(i)) for i, role in roles.items()]
         order = list(Role)
         return tuple(sorted(found, key=lambda t: (order.index(t.role), t.name)))
 
-    def _table(self, i: int, role: Role) -> ReachedTable:
+    def _parents(self, chosen: Chosen, roles: dict[int, Role]) -> dict[int, TableName]:
+        """From which table the rule comes to each first, breadth first: down as far as it goes, then up."""
+        root = self._number[self.gathered.root]
+        found: dict[int, TableName] = {}
+        seen = {root: None}
+
+        def come(i: int | None, parent: TableName) -> None:
+            if i is not None and i in roles and i not in seen:
+                seen[i] = None
+                found[i] = parent
+
+        for i in _growing(seen):
+            table = self._planned[i].table
+            if roles.get(i) not in (Role.ROOT, Role.DOWN) or not goes_down(table, i == root):
+                continue
+            for key in self._model.referring.get(table.name, ()):
+                place = self._place(key, chosen)
+                if place is None or roles.get(place[0]) is not Role.DOWN:
+                    continue
+                come(place[0], table.name)
+                for way in chosen.ways:
+                    if way[0] == key and roles.get(self._number.get(way[1].referenced, -1)) is Role.DOWN:
+                        come(self._number[way[1].referenced], key.table)
+        for i in _growing(seen):
+            for key in self._planned[i].references:
+                come(self._number.get(key.referenced), self._planned[i].name)
+        return found
+
+    def _table(self, i: int, role: Role, parent: TableName | None) -> ReachedTable:
         planned = self._planned[i]
         assets, unknown, total = self._assets(i)
         return ReachedTable(
@@ -328,6 +359,7 @@ class _Closure:
             asset_bytes=total,
             assets_of_unknown_length=unknown,
             role=role,
+            parent=parent,
         )
 
     def _roles(self, chosen: Chosen) -> dict[int, Role]:
@@ -557,3 +589,11 @@ class _Closure:
 
     def _readable(self, table: Table) -> bool:
         return readable(table) and not self._denied(table.name)
+
+
+def _growing(items: dict[int, None]) -> Iterator[int]:
+    """The keys in their order, those that are added meanwhile as well."""
+    done = 0
+    while done < len(items):
+        yield list(items)[done]
+        done += 1
