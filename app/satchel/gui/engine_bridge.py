@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from satchel.core.jobs.engine import Engine
+    from satchel.core.jobs.journal import LogLine
     from satchel.core.jobs.request import Request
     from satchel.core.jobs.views import JobView
     from satchel.gui.settings import Settings
@@ -170,6 +171,13 @@ class EngineBridge(QObject):
             return await asyncio.get_running_loop().run_in_executor(None, do, engine)
         finally:
             self.watch()
+
+    async def log(self, job_id: str, after: int) -> list[LogLine]:
+        """The newest lines of a job's log behind the number `after`. Raises SatchelError."""
+        import asyncio
+
+        engine = await self.engine_ready()
+        return await asyncio.get_running_loop().run_in_executor(None, engine.log, job_id, after)
 
     def cancel(self, job_id: str) -> None:
         """Stop a job; it can be resumed or discarded later."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from satchel.core import words
@@ -53,6 +54,23 @@ def progress(view: JobView) -> tuple[float | None, str]:
         return None, state_words(view)
     fraction = min(stage.done / stage.total, 1.0) if stage.total else None
     return fraction, stage.title
+
+
+def made(view: JobView) -> str:
+    """The path of what a job has made, or looked at; empty where there is none."""
+    for name in ("archive", "bag", "path"):
+        path = getattr(view.result, name, None)
+        if path:
+            return str(path)
+    return ""
+
+
+def when(seconds: float) -> str:
+    """A time for lists: "today 14:05", else the date; empty for no time."""
+    if not seconds:
+        return ""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("today %H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)
 
 
 def end_words(view: JobView) -> tuple[str, str]:

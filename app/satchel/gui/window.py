@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from satchel.core.jobs.request import Access
     from satchel.core.jobs.views import JobView
+    from satchel.gui.activity.page import ActivityPage
     from satchel.gui.bags.page import BagsPage
     from satchel.gui.catalog.page import CatalogPage
     from satchel.gui.engine_bridge import EngineBridge
@@ -401,13 +402,19 @@ class MainWindow(QMainWindow):
         text, tone = end_words(view)
         checked = view.kind == "validate"
         if self.current_page != ("bags" if checked else "activity"):
-            self.toasts.say(text, tone, action="Show", do=lambda: self._show_job(view))
+            self.toasts.say(text, tone, action="Show", do=lambda: self.show_job(view))
 
-    def _show_job(self, view: JobView) -> None:
+    def show_job(self, view: JobView) -> None:
+        """Show a job where its kind is shown."""
         if view.kind == "validate":
             self._bags_page().show_job(view.id)
         else:
-            self.show_page("activity")
+            self.show_activity(view.id)
+
+    def show_activity(self, job: str) -> None:
+        """Show a job on the activity page."""
+        page = cast("ActivityPage", self.show_page("activity"))
+        page.show_job(job)
 
     # -- drops -----------------------------------------------------------------------------------------------------
 

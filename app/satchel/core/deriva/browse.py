@@ -188,18 +188,33 @@ async def find(opened: Opened, rid: str) -> FoundRecord:
     Raises:
         SatchelError: there is none; the hint names another catalog of the host that has it, if one is found.
     """
+    return await _find(opened.catalog, rid, opened.model)
+
+
+async def find_record(host: str, catalog: str, rid: str, access: Access | None = None) -> FoundRecord:
+    """The same in a catalog that nobody has opened, with one request.
+
+    Raises:
+        SatchelError: no such host, catalog or record, or no right to it.
+    """
+    async with Session.open(host, access, policy=BRISK) as session:
+        return await _find(Catalog(session, catalog), rid)
+
+
+async def _find(catalog: Catalog, rid: str, model: Model | None = None) -> FoundRecord:
     wanted = rid.strip().upper()
     try:
-        table = await opened.catalog.entity_rid(wanted)
+        table = await catalog.entity_rid(wanted)
     except SatchelError as error:
         if error.kind is not Kind.NOT_FOUND:
             raise
-        where = await _elsewhere(opened, wanted)
+        await catalog.info()  # says best when it is the catalog that is not there
+        where = await _elsewhere(catalog, wanted)
         if not where:
             raise
         hint = f"There is one in catalog {' and '.join(where)} on the same server: open that one."
         raise SatchelError(error.kind, error.message, hint, error.detail) from error
-    described = opened.model.tables.get(table)
+    described = model.tables.get(table) if model is not None else None
     return FoundRecord(wanted, table, f"{described.display_name if described else table.table} {wanted}")
 
 
@@ -240,18 +255,18 @@ async def _entry(session: Session, number: str) -> CatalogEntry | None:
     return CatalogEntry(number, info.title, info.snapshot, accessible=True)
 
 
-async def _elsewhere(opened: Opened, rid: str) -> list[str]:
+async def _elsewhere(catalog: Catalog, rid: str) -> list[str]:
     """Other catalogs of the host with this RID; best effort."""
 
     async def has(entry: CatalogEntry) -> str | None:
         try:
-            await Catalog(opened.catalog.session, entry.id).entity_rid(rid)
+            await Catalog(catalog.session, entry.id).entity_rid(rid)
         except SatchelError:
             return None
         return entry.id
 
     try:
-        others = [e for e in await _probe(opened.catalog.session) if e.accessible and e.id != opened.catalog.id]
+        others = [e for e in await _probe(catalog.session) if e.accessible and e.id != catalog.id]
     except SatchelError:
         return []
     return [number for number in await asyncio.gather(*map(has, others)) if number is not None]

@@ -191,6 +191,11 @@ class PreviewSession:
         """Close the file of what was read; it stays in the job's folder."""
         self.gathered.close()
 
+    async def end(self) -> None:
+        """Close it when nobody asks it any more."""
+        async with self._lock:
+            self.close()
+
     async def __aenter__(self) -> PreviewSession:
         return self
 

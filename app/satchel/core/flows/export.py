@@ -80,7 +80,10 @@ class ExportFlow(Flow):
         self.draft = draft or ExportDraft()
         self.found: Found | None = None
         self.size: Size | None = None
+        self.running = False
+        """An export was started and has not ended yet."""
         self.finished = False
+        """It has ended, and well."""
         self._name_of = name_of
 
     # -- what the person says -----------------------------------------------------------------------------------
@@ -144,6 +147,11 @@ class ExportFlow(Flow):
         bag = (self.size.records or 0) + (self.size.assets if self.draft.materialize else 0)
         return bag * (1 if self.draft.archive == "none" else 2)
 
+    @property
+    def can_go_back(self) -> bool:
+        """Not while the export runs, and not from where it is done."""
+        return super().can_go_back and not self.running and not self.finished
+
     def following(self, page: str) -> str | None:
         """As the pages stand, but an export that has ended goes from "run" to "done" only once it has."""
         if page == "run" and not self.finished:
@@ -195,8 +203,17 @@ class ExportFlow(Flow):
     # -- keeping it -----------------------------------------------------------------------------------------------
 
     def dump(self) -> bytes:
-        """The draft as JSON, to be kept when the wizard is closed."""
-        return msgspec.json.encode(self.draft)
+        """The draft as JSON, to be kept when the wizard is closed.
+
+        Of an export that was started only how it was packed is kept, for the next one. A snapshot is not kept: who
+        comes back later wants what is there then.
+        """
+        draft = msgspec.structs.replace(self.draft, snapshot=None)
+        if self.running or self.finished:
+            draft = msgspec.structs.replace(
+                draft, host="", catalog="", rid="", offers=Offers(), name="", access=Access()
+            )
+        return msgspec.json.encode(draft)
 
     @staticmethod
     def load(kept: bytes) -> ExportDraft:

@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from satchel.core.errors import SatchelError
@@ -16,6 +15,7 @@ from satchel.gui.bags.problems import ProblemsPane
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.bags.verdict import Findings, verdict
 from satchel.gui.engine_bridge import ALIVE
+from satchel.gui.folders import show_folder
 from satchel.gui.home.lists import RecentList
 from satchel.gui.icons import IconDisc
 from satchel.gui.tasks import spawn
@@ -195,9 +195,7 @@ class BagsPage(QWidget):
             self.check(path)
 
     def _open(self) -> None:
-        folder = self._path if self._path.is_dir() else self._path.parent
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self._window.toasts.say("No program was found that shows folders.", "warning", str(folder))
+        show_folder(self._window, self._path)
 
 
 class _VerdictCard(Card):

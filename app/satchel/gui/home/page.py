@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from satchel.gui.home.lists import RecentList
-from satchel.gui.jobs_words import icon_and_role, line
+from satchel.gui.jobs_words import icon_and_role, line, when
 from satchel.gui.tasks import spawn
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_4
 from satchel.gui.widgets.boxes import ScrollPage, clear, column
@@ -124,7 +123,7 @@ class HomePage(ScrollPage):
                     "catalog",
                     recent.title or f"Catalog {recent.catalog}",
                     f"{recent.host}, catalog {recent.catalog}",
-                    _when(recent.opened),
+                    when(recent.opened),
                     partial(window.open_catalog, recent.host, recent.catalog),
                 )
             )
@@ -143,7 +142,8 @@ class HomePage(ScrollPage):
         rows: list[QWidget] = []
         for view in views[:SHOWN]:
             icon, role = icon_and_role(view)
-            rows.append(RowButton(icon, view.title, line(view), "", lambda: window.show_page("activity"), role=role))
+            do = partial(window.show_job, view)
+            rows.append(RowButton(icon, view.title, line(view), when(view.created), do, role=role))
         self.jobs.put(rows, "What you export or check is listed here, with its result.")
         self._offer_interrupted(window.bridge.interrupted())
 
@@ -177,11 +177,3 @@ class HomePage(ScrollPage):
 
     def _dropped(self, paths: list[Path]) -> None:
         self._window.check_bag(paths[0])
-
-
-def _when(seconds: float) -> str:
-    """A time for lists: "today 14:05", else the date."""
-    if not seconds:
-        return ""
-    then, now = time.localtime(seconds), time.localtime()
-    return time.strftime("today %H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)

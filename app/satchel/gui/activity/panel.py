@@ -1,0 +1,197 @@
+"""One job in full: what it is, how far it is, what it said, and what can be done with it.
+
+The same panel stands on the activity page and on the last pages of the wizards.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from satchel.core import words
+from satchel.core.errors import SatchelError
+from satchel.gui import jobs_words
+from satchel.gui.activity.log import LogView
+from satchel.gui.activity.timeline import Timeline
+from satchel.gui.engine_bridge import ALIVE
+from satchel.gui.folders import show_folder
+from satchel.gui.icons import IconDisc
+from satchel.gui.tasks import spawn
+from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4
+from satchel.gui.widgets.boxes import Card, clear, row
+from satchel.gui.widgets.buttons import button
+from satchel.gui.widgets.notices import Notice
+from satchel.gui.widgets.states import ErrorCard
+from satchel.gui.widgets.text import CopyLabel, label, selectable
+
+if TYPE_CHECKING:
+    from satchel.core.jobs.views import JobView
+    from satchel.gui.window import MainWindow
+
+RESUMABLE = frozenset({"failed", "cancelled", "interrupted"})
+WARNINGS = 4
+"""Warnings that are shown; the log has all."""
+_GROUNDS = {
+    "success": "success_soft",
+    "warning": "warning_soft",
+    "danger": "danger_soft",
+    "accent_text": "accent_soft",
+    "muted": "sunken",
+}
+
+
+class JobPanel(QWidget):
+    """Shows a `JobView`; `show_job` is called again whenever it has changed."""
+
+    discarded = Signal()
+    """The person has thrown the job away."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__()
+        self._window = window
+        self._view: JobView | None = None
+        self._shown: tuple[str, str] = ("", "")
+        self._warned = -1
+        self._disc = QVBoxLayout()
+        self.title = selectable(label("", "heading", wrap=True))
+        self.state = label("", role="muted")
+        self.made = CopyLabel("", "Made", "caption", "muted")
+
+        bridge = window.bridge
+        self.cancel = button("&Cancel", self._cancel, icon="stop", tip="Stop it. What is done is kept for resuming.")
+        self.resume = button("&Resume", self._resume, icon="play", primary=True, tip="Go on from where it stopped")
+        self.open = button("&Open folder", self._open, icon="folder")
+        self.check = button("Check the &bag", self._check, icon="check-bag")
+        self.copy_command = button(
+            "Copy as co&mmand", self._copy, icon="copy", tip="Copy the command that does the same in a terminal"
+        )
+        self.log_button = button("Show &log", icon="detail")
+        self.log_button.setCheckable(True)
+        self.log_button.toggled.connect(self._toggle_log)
+        self.discard = button("&Discard…", self._discard, icon="trash", danger=True)
+        self.log = LogView(bridge)
+        self.log.hide()
+        self.timeline = Timeline()
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(SPACE_2)
+
+        names = QVBoxLayout()
+        names.setSpacing(SPACE_1)
+        names.addWidget(self.title)
+        names.addWidget(self.state)
+        names.addWidget(self.made)
+        head = row(self._disc, names, self.cancel, self.resume, spacing=SPACE_4)
+        head.setStretch(1, 1)
+        tools = row(self.open, self.check, self.copy_command, self.log_button, None, self.discard, spacing=SPACE_2)
+        card = Card(margin=SPACE_2, spacing=0)
+        card.body.addWidget(self.timeline)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(SPACE_3)
+        inside.addLayout(head)
+        inside.addLayout(self._notes)
+        inside.addWidget(card, 3)
+        inside.addWidget(self.log, 2)
+        inside.addLayout(tools)
+
+    @property
+    def view(self) -> JobView | None:
+        """The job that is shown."""
+        return self._view
+
+    def show_job(self, view: JobView) -> None:
+        """Show a job, or a newer view of it."""
+        self._view = view
+        self.timeline.show_job(view)
+        said = jobs_words.line(view) if view.state != "failed" else jobs_words.state_words(view)
+        self.state.setText(f"{said} · {words.duration(view.seconds)}" if view.started else said)
+        now = (view.id, view.state)
+        if now == self._shown and view.warning_count == self._warned:
+            return
+        another = view.id != self._shown[0]
+        self._shown, self._warned = now, view.warning_count
+        self._show_head(view)
+        self._show_notes(view)
+        if another:
+            self.log.follow(view.id)
+
+    def _show_head(self, view: JobView) -> None:
+        self.title.setText(view.title)
+        clear(self._disc)
+        icon, role = jobs_words.icon_and_role(view)
+        self._disc.addWidget(IconDisc(icon, role, _GROUNDS.get(role, "sunken")))
+        path = jobs_words.made(view)
+        self.made.set_text(path)
+        self.made.setVisible(bool(path))
+        alive = view.state in ALIVE
+        self.cancel.setVisible(alive)
+        self.cancel.setEnabled(view.state != "cancelling")
+        self.resume.setVisible(view.state in RESUMABLE and view.request is not None)
+        self.open.setVisible(bool(path))
+        self.check.setVisible(view.kind == "export" and bool(path))
+        self.copy_command.setVisible(view.request is not None)
+        self.discard.setVisible(not alive)
+
+    def _show_notes(self, view: JobView) -> None:
+        clear(self._notes)
+        if view.question is not None:
+            asked = view.question
+            say = partial(self._window.bridge.answer, view.id, asked.question)
+            answers = [button(c, partial(say, c), primary=c == asked.default) for c in asked.choices]
+            self._notes.addWidget(Notice(asked.text, "warning", "", *answers, dismissable=False))
+        if view.error is not None and view.state == "failed":
+            error = SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail)
+            self._notes.addWidget(ErrorCard(error, dismissable=False))
+        if view.warning_count:
+            told = [f"{w.message} {w.hint}".strip() for w in view.warnings[-WARNINGS:]]
+            if view.warning_count > len(told):
+                told.append(f"and {view.warning_count - len(told):,} more; the log has them all.")
+            title = words.count(view.warning_count, "warnings") if view.warning_count > 1 else "One warning"
+            self._notes.addWidget(Notice(title, "warning", "\n".join(told), dismissable=False))
+
+    # -- what is done ---------------------------------------------------------------------------------------------
+
+    def _cancel(self) -> None:
+        if self._view is not None:
+            self._window.bridge.cancel(self._view.id)
+
+    def _resume(self) -> None:
+        if self._view is not None:
+            spawn(self._window.bridge.resume(self._view.id), "resume a job")
+
+    def _discard(self) -> None:
+        view = self._view
+        if view is None:
+            return
+        from satchel.gui.dialogs import ask_to_discard
+
+        async def really() -> None:
+            await self._window.bridge.discard(view.id)
+            self.discarded.emit()
+
+        ask_to_discard(self.window(), [view], lambda: spawn(really(), "discard a job"))
+
+    def _open(self) -> None:
+        if self._view is not None:
+            show_folder(self._window, Path(jobs_words.made(self._view)))
+
+    def _check(self) -> None:
+        if self._view is not None:
+            self._window.raise_()
+            self._window.check_bag(Path(jobs_words.made(self._view)))
+
+    def _copy(self) -> None:
+        if self._view is not None and self._view.request is not None:
+            from satchel.core.flows.command import command_line
+
+            QGuiApplication.clipboard().setText(command_line(self._view.request))
+            self._window.toasts.say("The command is on the clipboard.")
+
+    def _toggle_log(self, on: bool) -> None:
+        self.log.setVisible(on)
+        self.log_button.setText(" Hide &log" if on else " Show &log")
