@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -28,6 +28,18 @@ _ACLS = {
 }
 _DISPOSITION = re.compile(r"filename\*=UTF-8''[^\s\"\\/;]+")
 _PIECE = 256 * 1024
+
+
+_NAME = re.compile(r"(?:[-._~A-Za-z0-9/]|%[0-9A-Fa-f]{2})*")
+
+
+def _check_name(path: str) -> None:
+    if not _NAME.fullmatch(path):
+        raise HatracError(
+            400,
+            "Request malformed. Hatrac names may only have the characters A-Z, a-z, 0-9, -, ., _ and ~, and UTF-8 "
+            "bytes encoded as percent and two hexadecimal digits.\n",
+        )
 
 
 def _text(status: int, text: str = "", **headers: str) -> web.Response:
@@ -56,12 +68,14 @@ class HatracService:
     async def _route(self, request: web.Request, client: Client) -> web.StreamResponse:
         raw = request.raw_path.partition("?")[0].removeprefix("/hatrac")
         path, *parts = raw.split(";")
-        path = "/".join(unquote(p) for p in path.rstrip("/").split("/"))
-        if any(p in ("", ".", "..") for p in path.split("/")[1:]) or "\x00" in path:
+        # Names are kept as they are written in URLs, as the real one does: `%20` is part of a name.
+        path = path.rstrip("/")
+        if any(p in ("", ".", "..") for p in path.split("/")[1:]):
             raise HatracError(400, f"Name /hatrac{path} is not allowed.\n")
         head, _, last = path.rpartition("/")
         name, colon, version = last.partition(":")
         path = f"{head}/{name}" if path else ""
+        _check_name(path)
         part = unquote(parts[0]) if parts else ""
         if part.startswith("upload"):
             return await self._upload(request, client, path, part.removeprefix("upload").strip("/"))
@@ -187,7 +201,7 @@ class HatracService:
                 return _text(412, "Resource state does not match requested preconditions.\n", ETag=etag)
         metadata = {
             "content-type": content_type,
-            "content-disposition": "filename*=UTF-8''" + quote(path.rpartition("/")[2]),
+            "content-disposition": "filename*=UTF-8''" + path.rpartition("/")[2],
             **self._declared(request),
         }
         if client.id is None:
@@ -243,6 +257,7 @@ class HatracService:
         source, versions = given.get("source_name"), given.get("versions")
         if not isinstance(source, str) or not (versions is None or isinstance(versions, list)):
             raise HatracError(400, "rename_from needs a source_name, and versions are a list.\n")
+        _check_name(source)
         if self.files.require(source) != "object":
             raise HatracError(409, f"Resource /hatrac{source} is not an object.\n")
         if not self.files.may(client, "owner", source):
