@@ -6,78 +6,15 @@ import json
 import os
 import pty
 import signal
-import subprocess
-import sys
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sandbox_process import SandboxProcess, environment, start_sandbox
+from sandbox_process import SandboxProcess, start_sandbox
 from satchel.core.jobs.journal import Journal
 from satchel.core.paths import Home
-
-TESTS = Path(__file__).resolve().parent.parent
-SECONDS = 90
-
-
-class Terminal:
-    """One person's terminal: a home of its own, and commands that are run in it."""
-
-    def __init__(self, folder: Path, sandbox: SandboxProcess) -> None:
-        self.sandbox = sandbox
-        self.env = {
-            **environment(folder / "home"),
-            "PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring",
-            "TEST_KEYRING": str(folder / "keyring.json"),
-        }
-        self.env["PYTHONPATH"] = os.pathsep.join([str(TESTS), self.env["PYTHONPATH"]])
-        self.out = folder / "out"
-        self.out.mkdir()
-
-    @property
-    def admin(self) -> list[str]:
-        return ["--ca", self.sandbox.ca, "--credential", self.sandbox.credential]
-
-    def start(self, *words: str, **kwargs: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "satchel", *words],
-            env=self.env,
-            stdin=kwargs.pop("stdin", subprocess.DEVNULL),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **kwargs,
-        )
-
-    def run(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command. Whatever it does, it shows no traceback."""
-        done = subprocess.run(
-            [sys.executable, "-m", "satchel", *words],
-            env=self.env,
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-        assert "Traceback" not in done.stderr + done.stdout, done.stderr
-        return done
-
-    def json(self, *words: str, status: int = 0, typed: str = "") -> dict[str, Any]:
-        """Run a command with --json. Returns its last line."""
-        done = self.run(*words, "--json", typed=typed)
-        assert done.returncode == status, done.stdout + done.stderr
-        assert done.stderr == ""
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert [line["event"] for line in lines if line["event"] in ("result", "error")] == [lines[-1]["event"]]
-        return lines[-1]
-
-    def export_words(self, *more: str) -> list[str]:
-        box = self.sandbox
-        return ["export", box.host, box.catalog, "--rid", box.root, "--out", str(self.out), *self.admin, *more]
+from terminal import SECONDS, Terminal, bdbag_accepts, unpack, wait_for
 
 
 @pytest.fixture
@@ -94,27 +31,6 @@ def slow_sandbox() -> Iterator[SandboxProcess]:
 @pytest.fixture
 def slow(tmp_path: Path, slow_sandbox: SandboxProcess) -> Terminal:
     return Terminal(tmp_path, slow_sandbox)
-
-
-def bdbag_accepts(bag: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bdbag.bdbag_cli", str(bag), "--validate", "full"],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def unpack(archive: Path, folder: Path) -> Path:
-    if archive.suffix == ".zip":
-        with zipfile.ZipFile(archive) as file:
-            file.extractall(folder)
-    else:
-        with tarfile.open(archive) as file:
-            file.extractall(folder, filter="data")
-    (bag,) = folder.iterdir()
-    return bag
 
 
 # -- what it does ---------------------------------------------------------------------------------------------------
@@ -276,18 +192,6 @@ def test_a_home_that_cannot_be_written_is_a_sentence(terminal: Terminal) -> None
 
 
 # -- stopping and going on ------------------------------------------------------------------------------------------
-
-
-def wait_for(process: subprocess.Popen[str], stage: str) -> str:
-    """Read events until a phase begins. Returns the job's id."""
-    assert process.stdout is not None
-    job = ""
-    for line in process.stdout:
-        event = json.loads(line)
-        job = event.get("job", job)
-        if event["event"] == "stage-began" and event["stage"] == stage:
-            return job
-    raise AssertionError(f"{stage} never began")
 
 
 @pytest.fixture(scope="module")
