@@ -1,7 +1,7 @@
 """deriva-py's own downloader, as a program: `python -m deriva_py READY.json SPEC.json OUT`.
 
-READY.json is what a sandbox says of itself, with the catalog to read (`1` or `1@SNAPSHOT`) under "catalog"; SPEC.json is
-a download specification; the files are put into OUT. A process of its own, for it takes its settings from the
+READY.json is what a sandbox says of itself, with the catalog to read (`1` or `1@SNAPSHOT`) under "catalog"; SPEC.json
+is a download specification; the files are put into OUT. A process of its own, for it takes its settings from the
 environment and the home folder.
 """
 
