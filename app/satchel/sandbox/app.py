@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from .authn import Authn
-from .ermrest.routes import ErmrestService
+from .ermrest.routes import QUERY_SECONDS, ErmrestService
 from .faults import Faults
 from .hatrac.service import HatracService
 
 _log = logging.getLogger(__name__)
 LARGEST_BODY = 1 << 30
+LONGEST_PATH = 4037
+"""Bytes of a URL's path that the real servers take; what is longer is not found."""
+LONGEST_LINE = 8190
+"""Bytes of a URL that the web server in front of them takes."""
+LONGEST_LINE_EVER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the real servers do not let pass."""
+
+    seconds: float = QUERY_SECONDS
+    """After which a query is cut; 0 for never."""
+    urls: bool = True
+    """Whether long URLs are refused."""
+    conflicts: bool = False
+    """Whether a catalog refuses a second writer."""
 
 
 class Sandbox:
@@ -23,11 +41,13 @@ class Sandbox:
     Args:
         folder: holds everything; may have been used before.
         faults: what goes wrong.
+        limits: what is refused.
     """
 
-    def __init__(self, folder: Path, faults: Faults) -> None:
+    def __init__(self, folder: Path, faults: Faults, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self.authn = Authn(folder / "authn")
-        self.ermrest = ErmrestService(folder / "ermrest")
+        self.ermrest = ErmrestService(folder / "ermrest", seconds=self.limits.seconds, conflicts=self.limits.conflicts)
         self.hatrac = HatracService(folder / "hatrac")
         self.faults = faults
 
@@ -50,6 +70,8 @@ class Sandbox:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path
+        if self.limits.urls and (refused := _too_long(request.raw_path)) is not None:
+            return refused
         try:
             if path.startswith("/authn"):
                 return await self.authn.handle(request)
@@ -72,3 +94,14 @@ class Sandbox:
         except Exception:
             _log.exception("%s %s", request.method, request.path)
             return web.Response(status=500, text="Internal server error. Detail: see the sandbox's log\n")
+
+
+def _too_long(raw: str) -> web.Response | None:
+    """The answer to a URL that is too long for the real servers."""
+    if len(raw) > LONGEST_LINE:
+        text = "<h1>Request-URI Too Long</h1>\n<p>The requested URL's length exceeds the capacity limit.</p>\n"
+        return web.Response(status=414, text=text, content_type="text/html")
+    if len(raw.partition("?")[0]) > LONGEST_PATH:
+        text = "<h1>Not Found</h1>\n<p>The requested URL was not found on this server.</p>\n"
+        return web.Response(status=404, text=text, content_type="text/html")
+    return None

@@ -40,6 +40,17 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--bandwidth", type=float, default=0.0, metavar="MBS", help="megabytes a second for each answer")
     found.add_argument("--fail", type=float, default=0.0, metavar="RATE", help="share of requests that get 503")
     found.add_argument("--cut", type=float, default=0.0, metavar="RATE", help="share of answers cut in mid-body")
+    found.add_argument(
+        "--query-seconds",
+        type=float,
+        default=15.0,
+        metavar="S",
+        help="seconds after which a query is cut, 0 for never (default 15)",
+    )
+    found.add_argument("--long-urls", action="store_true", help="take URLs that are too long for the real servers")
+    found.add_argument(
+        "--conflicts", action="store_true", help="503 for who writes to a catalog while somebody else does"
+    )
     found.add_argument("--seed", type=int, default=0, help="of what goes wrong")
     return found
 
@@ -79,14 +90,20 @@ async def _serve(folder: Path, options: argparse.Namespace) -> int:
     # Imported here: `satchel sandbox --help` answers at once.
     from aiohttp import web
 
-    from .app import Sandbox
+    from .app import LONGEST_LINE_EVER, Limits, Sandbox
     from .tls import certificates
 
     faults = Faults(options.latency / 1000, options.bandwidth * 1e6, options.fail, options.cut, options.seed)
     context, authority = certificates(folder / "tls")
-    sandbox = Sandbox(folder, faults)
+    sandbox = Sandbox(folder, faults, Limits(options.query_seconds, not options.long_urls, options.conflicts))
     demo = await asyncio.to_thread(_demo, folder, options.demo, sandbox)
-    runner = web.AppRunner(sandbox.application(), access_log=None, handle_signals=False, shutdown_timeout=0.3)
+    runner = web.AppRunner(
+        sandbox.application(),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=0.3,
+        max_line_size=LONGEST_LINE_EVER,
+    )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", options.port, ssl_context=context)
     await site.start()

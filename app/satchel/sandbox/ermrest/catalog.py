@@ -24,6 +24,8 @@ from .model import Client, ErmrestError, Model, Schema, Table
 from .problems import conflict
 
 T = TypeVar("T")
+_STEPS = 20_000
+"""Steps of SQLite's machine, of about 20 ns, between two looks at the clock."""
 _SETUP = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE model (since INTEGER PRIMARY KEY, document BLOB NOT NULL);
@@ -196,8 +198,18 @@ class Catalog:
         db.execute("BEGIN")
         return db
 
+    @staticmethod
+    def limit(db: sqlite3.Connection, seconds: float) -> None:
+        """Interrupt the statements of a connection once they have taken so long from now on; 0 lets them run."""
+        if not seconds:
+            db.set_progress_handler(None, 0)
+            return
+        end = time.monotonic() + seconds
+        db.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+
     def give_back(self, db: sqlite3.Connection) -> None:
         """End the read transaction of a borrowed connection."""
+        self.limit(db, 0)
         if db.in_transaction:
             db.execute("ROLLBACK")
         self._idle.append(db)
@@ -220,22 +232,39 @@ class Catalog:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def write(self, client: Client, work: Callable[[Transaction], T], now: datetime | None = None) -> T:
+    def write(
+        self,
+        client: Client,
+        work: Callable[[Transaction], T],
+        now: datetime | None = None,
+        *,
+        seconds: float = 0,
+        alone: bool = False,
+    ) -> T:
         """Run `work` in a transaction. What it raises undoes it.
 
         Args:
             client: who writes.
             work: does it.
             now: the transaction's time; the clock's where None. Never earlier than what was written before.
+            seconds: how long its statements may take; 0 for as long as they do.
+            alone: refuse when somebody else is writing, in place of waiting.
+
+        Raises:
+            ErmrestError: 503 where it would not be alone, 507 when the disk is full, and what `work` raises.
         """
-        with self._lock:
+        if not self._lock.acquire(blocking=not alone):
+            raise ErmrestError(503, "The service is temporarily unavailable.", "Transaction aborted.")
+        try:
             db = self._writer
+            self.limit(db, seconds)
             moment = rids.microseconds(now) if now is not None else time.time_ns() // 1000
             moment = max(moment, self.last + 1)
             db.execute("BEGIN IMMEDIATE")
             try:
                 transaction = Transaction(self, db, client, moment)
                 answer = work(transaction)
+                self.limit(db, 0)
                 transaction.finish()
                 db.execute("COMMIT")
             except BaseException as error:
@@ -249,6 +278,8 @@ class Catalog:
                 self._models = [*(m for m in self._models if m.since), transaction.model]
             self.last = moment
             return answer
+        finally:
+            self._lock.release()
 
     # -- what the demo and tests use ------------------------------------------------------------------------------
 

@@ -302,7 +302,7 @@ def _bin(path: Path, projection: Projection, instance: Instance, column: Column)
         raise conflict(f"Binning not supported on column type {column.type.typename}.")
     count, low, high = projection.arguments
     bounds = types.literal(column.type, low), types.literal(column.type, high)
-    bins = check_bin(count, *bounds)
+    bins = check_bin(count)
     build = path.build
     arguments = ", ".join(build.bind(value) for value in (bins, *bounds))
     sql = f"ermrest_bin({path.cell(instance, column)}, {arguments}, '{kind}')"

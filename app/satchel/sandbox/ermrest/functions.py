@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,32 @@ from typing import Any
 from . import types
 from .model import ErmrestError
 from .problems import conflict, malformed
+
+
+class _Refusals(threading.local):
+    """Why a function refused, since SQLite passes on only that it did; a statement runs in one thread."""
+
+    error: ErmrestError | None = None
+
+
+_refusals = _Refusals()
+
+
+def refusal() -> ErmrestError | None:
+    """Why the last statement of this thread was refused by one of these functions, if it was. Told once."""
+    error, _refusals.error = _refusals.error, None
+    return error
+
+
+def _telling(code: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        try:
+            return code(*arguments)
+        except ErmrestError as error:
+            _refusals.error = error
+            raise
+
+    return call
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -29,7 +56,7 @@ def register(connection: sqlite3.Connection) -> None:
     function("ermrest_floats", 2, types.floats_text)
     function("ermrest_regexp", 2, _matches)
     function("ermrest_ciregexp", 2, _matches_any_case)
-    function("ermrest_bin", 5, _bin)
+    function("ermrest_bin", 5, _telling(_bin))
     function("ermrest_wide", 2, _wide)
     function("ermrest_jsonb", 1, _jsonb)
     connection.create_aggregate("ermrest_list", 1, _List)  # type: ignore[arg-type]
@@ -139,8 +166,9 @@ class _List:
     def __init__(self) -> None:
         self._items: list[str | None] = []
 
-    def step(self, value: str | None) -> None:
-        self._items.append(value)
+    def step(self, value: str | int | None) -> None:
+        # An integer is its own JSON text and comes as it is.
+        self._items.append(None if value is None else str(value))
 
     def finalize(self) -> str | None:
         if not self._items:
@@ -154,8 +182,8 @@ class _Set:
     def __init__(self) -> None:
         self._items: set[str | None] = set()
 
-    def step(self, value: str | None) -> None:
-        self._items.add(value)
+    def step(self, value: str | int | None) -> None:
+        self._items.add(None if value is None else str(value))
 
     def finalize(self) -> str | None:
         if not self._items:
@@ -214,6 +242,8 @@ def _bin(value: Any, count: int, low: Any, high: Any, kind: str) -> str:
     """The bucket of a value between two bounds, `[bucket, lower, upper]`, as ERMrest's `bin` makes it."""
     if value is None:
         return "[null, null, null]"
+    if low == high:
+        raise conflict("lower bound cannot equal upper bound\n")
     x, a, b = (_position(v, kind) for v in (value, low, high))
     if a < b:
         outside = 0 if x < a else count + 1 if x >= b else None
@@ -250,16 +280,14 @@ def _between(low: Any, high: Any, part: int, count: int, kind: str) -> str:
     return types.jsonb_text(int(value) if value.is_integer() and math.isfinite(value) else value)
 
 
-def check_bin(count: str, low: Any, high: Any) -> int:
-    """The number of bins, when it and the bounds make sense.
+def check_bin(count: str) -> int:
+    """The number of bins, when it makes sense. Equal bounds are refused where a value is met, as PostgreSQL does.
 
     Raises:
         ErmrestError: 400 when they do not.
     """
     if not re.fullmatch("[0-9]{1,6}", count) or not int(count):
         raise _bad_bins(count)
-    if low == high:
-        raise malformed("The lower bound of bin cannot equal the upper bound.")
     return int(count)
 
 

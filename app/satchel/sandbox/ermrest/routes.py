@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from . import compile as compiler
-from . import ddl, documents, inputs, policy, render, rids, rows, url
+from . import ddl, documents, functions, inputs, policy, render, rids, rows, url
 from .ast import Query
 from .catalog import Catalog, Transaction
 from .model import Client, ErmrestError, Model, Table
@@ -26,12 +26,16 @@ from .statement import Compiled
 from .store import CATALOG_ACLS, Store
 
 T = TypeVar("T")
+QUERY_SECONDS = 15.0
+"""How long the real server lets a query run."""
 DATA = ("entity", "attribute", "attributegroup", "aggregate")
 _ACLS = {
     "table": frozenset(CATALOG_ACLS) - {"create"},
     "column": frozenset({"select", "insert", "update", "delete", "write", "enumerate"}),
     "foreignkey": frozenset({"insert", "update"}),
 }
+LATEST = (1 << 63) - 1
+"""The last snapshot number there is."""
 FEATURES = {
     "trs": True, "tcrs": True, "history_control": True, "implicit_fkey_index": True, "catalog_post_input": True,
     "catalog_alias": True, "quantified_value_lists": True, "quantified_rid_lists": True, "rid_lease": True,
@@ -48,16 +52,39 @@ class NoRouteError(Exception):
     """The path is none of ERMrest's: the web framework in front of the real one answers in HTML."""
 
 
+def _answer_to(error: sqlite3.OperationalError) -> Exception:
+    """What a client is told of a statement that SQLite gave up; the error itself where it is nobody's business."""
+    text = str(error)
+    if "interrupted" in text:
+        return malformed("Query run time limit exceeded.")
+    if "user-defined" in text:
+        return functions.refusal() or error
+    if "too" in text or "limit" in text or "parser stack" in text:
+        return unsupported(f"The query is more than the sandbox can take: {text}.")
+    return error
+
+
 def missing(detail: str) -> ErmrestError:
     """404."""
     return ErmrestError(404, "Resource not found.", detail)
 
 
 class ErmrestService:
-    """Everything under `/ermrest`."""
+    """Everything under `/ermrest`.
 
-    def __init__(self, folder: Path, *, threads: int = 32) -> None:
+    Args:
+        folder: holds the catalogs.
+        threads: how many requests are worked on at once.
+        seconds: after which a query is cut; 0 for never.
+        conflicts: refuse who writes to a catalog while somebody else does, as the real one does now and then.
+    """
+
+    def __init__(
+        self, folder: Path, *, threads: int = 32, seconds: float = QUERY_SECONDS, conflicts: bool = False
+    ) -> None:
         self.store = Store(folder)
+        self.seconds = seconds
+        self.conflicts = conflicts
         self.turn = threading.Semaphore(1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ermrest")
 
@@ -67,7 +94,13 @@ class ErmrestService:
         self.store.close()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        def guarded() -> T:
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                raise _answer_to(error) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
 
     async def handle(self, request: web.Request, client: Client) -> web.StreamResponse:
         """Answer a request; errors are answers too."""
@@ -77,18 +110,6 @@ class ErmrestService:
             return web.Response(status=404, text=_NOT_FOUND, content_type="text/html", charset="utf-8")
         except ErmrestError as error:
             return web.Response(status=error.status, text=error.body, content_type="text/plain")
-        except sqlite3.OperationalError as error:
-            if "interrupted" in str(error):
-                return web.Response(
-                    status=400,
-                    text="Request malformed. Detail: Query run time limit exceeded.\n",
-                    content_type="text/plain",
-                )
-            if "too" in str(error) or "limit" in str(error) or "parser stack" in str(error):
-                return web.Response(
-                    status=501, text=f"Not supported by this sandbox. Detail: {error}\n", content_type="text/plain"
-                )
-            raise
 
     async def _route(self, request: web.Request, client: Client) -> web.StreamResponse:
         raw, _, query = request.raw_path.partition("?")
@@ -154,6 +175,7 @@ class ErmrestService:
         model = catalog.model
         if at_sign:
             at = rids.decode(revision)
+            at = at if at is None else min(at, LATEST)
             if at is None or len(revision.replace("-", "")) < 6:
                 raise conflict(f'Requested catalog revision "{revision}" is prior to any known revision.')
             model = catalog.model_at(at)
@@ -214,7 +236,10 @@ class Resource:
         self.printer = documents.Printer(model, client, at is None)
 
     async def _write(self, work: Callable[[Transaction], T]) -> T:
-        return await self.service._in_thread(lambda: self.catalog.write(self.client, work))
+        service = self.service
+        return await service._in_thread(
+            lambda: self.catalog.write(self.client, work, seconds=service.seconds, alone=service.conflicts)
+        )
 
     def _etag(self, *more: str) -> str:
         words = "|".join([self.client.id or "", *sorted(self.client.attributes), *more])
@@ -336,6 +361,7 @@ class Resource:
             compiled = compiler.select(query, self.model, self.client, self.at)
             db = catalog.borrow()
             opened.append(db)
+            catalog.limit(db, service.seconds)
             if self.at is not None and catalog.unchanged_since(db, compiled.tables, self.at):
                 compiled = compiler.select(query, self.model, self.client, None)
             pieces = render.rows(compiled, db.cursor(), media)
@@ -348,6 +374,10 @@ class Resource:
 
         def produce() -> bytes | None:
             with service.turn:
+                # JSON is one statement to the real server, and the others are read through a cursor, each step of
+                # which has the whole time.
+                if media != render.JSON:
+                    catalog.limit(opened[0], service.seconds)
                 return next(pieces, None)
 
         headers = {"ETag": etag, "Vary": "cookie, accept", "Content-Type": media}
@@ -361,11 +391,17 @@ class Resource:
             response = web.StreamResponse(headers=headers)
             response.enable_chunked_encoding()
             await response.prepare(self.request)
-            for piece in first:
-                await response.write(piece)
-            while (chunk := await service._in_thread(produce)) is not None:
-                await response.write(chunk)
-            await response.write_eof()
+            try:
+                for piece in first:
+                    await response.write(piece)
+                while (chunk := await service._in_thread(produce)) is not None:
+                    await response.write(chunk)
+                await response.write_eof()
+            except (ErmrestError, sqlite3.Error) as error:
+                # It is too late for an error's status: an answer that is not whole must not look whole.
+                if self.request.transport is not None:
+                    self.request.transport.abort()
+                raise ConnectionResetError(f"an answer was given up: {error}") from error
             return response
         finally:
             for db in opened:
