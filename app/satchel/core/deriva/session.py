@@ -154,8 +154,8 @@ class Session:
         self._log = log
         self._proxy = proxy
         self._origin = _origin(self.base)
-        self._proven = False
-        """Whether the host has answered before: then a refused connection may pass."""
+        self._proven: set[tuple[str, str, int]] = set()
+        """Hosts that have answered before: where one refuses a connection then, that may pass."""
 
     @classmethod
     def open(
@@ -294,7 +294,7 @@ class Session:
             except Exception as error:
                 raise await self._why(error, url, repeatable) from error
             async with response:
-                self._proven = True
+                self._proven.add(_origin(url))
                 if response.status in (301, 302, 303, 307, 308) and response.status not in also:
                     url = self._next(method, url, response)
                     continue
@@ -367,40 +367,44 @@ class Session:
             )
         if isinstance(error, aiohttp.ClientProxyConnectionError):
             return self._unless_proven(
+                url,
                 SatchelError(
                     Kind.UNREACHABLE,
                     f"The proxy on the way to {host} cannot be reached.",
                     "Check the proxy in the settings of this computer (HTTPS_PROXY).",
                     detail,
-                )
+                ),
             )
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             return self._unless_proven(
+                url,
                 SatchelError(
                     Kind.UNREACHABLE,
                     f"There is no server named {split.hostname}.",
                     "Check its spelling, and whether this computer is online.",
                     detail,
-                )
+                ),
             )
         if isinstance(error, aiohttp.ClientConnectorError):
             said = error.os_error.strerror or str(error.os_error)
             return self._unless_proven(
+                url,
                 SatchelError(
                     Kind.UNREACHABLE,
                     f"{host} cannot be reached: {said.lower()}.",
                     "Check the name and the port, and whether the server runs and the network lets you through.",
                     detail,
-                )
+                ),
             )
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return self._unless_proven(
+                url,
                 SatchelError(
                     Kind.UNREACHABLE,
                     f"{host} does not answer within {CONNECT_SECONDS:.0f} seconds.",
                     "Check the name, and whether the network (a firewall, a VPN) lets you through.",
                     detail,
-                )
+                ),
             )
         if isinstance(error, TimeoutError):
             return self._unless_unsafe(
@@ -423,8 +427,8 @@ class Session:
             )
         raise error
 
-    def _unless_proven(self, error: SatchelError) -> SatchelError:
-        return Passing(error) if self._proven else error
+    def _unless_proven(self, url: str, error: SatchelError) -> SatchelError:
+        return Passing(error) if _origin(url) in self._proven else error
 
     @staticmethod
     def _unless_unsafe(error: SatchelError, repeatable: bool) -> SatchelError:
