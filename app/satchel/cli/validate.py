@@ -59,4 +59,6 @@ def _verdict(result: ValidateResult) -> str:
             f"valid as far as it is here, but NOT complete: {count(result.remote, 'files')} of fetch.txt still have to "
             f"be fetched ({files} are here)."
         )
+    if not result.complete:
+        return f"valid as far as it is here, but NOT complete ({files} are here)."
     return f"valid and complete ({files}; checked: {result.level})."

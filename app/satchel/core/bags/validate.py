@@ -87,8 +87,8 @@ class ValidateResult(Result, tag="validate", frozen=True, kw_only=True):
     level: Level
     valid: bool
     complete: bool
-    """Every payload file is here; a valid bag may still have files to be fetched. False when nobody looked, at level
-    `structure`."""
+    """Every payload file is here; a valid bag may still have files to be fetched, or say that its maker could not get
+    all that belongs in it. False when nobody looked, at level `structure`."""
     version: str
     algorithms: tuple[str, ...]
     files: int
@@ -146,6 +146,7 @@ class _Check:
         self._files = self._bytes = 0
         self._missing = False
         self._oxum_said: tuple[int, str] | None = None
+        self._lacks: tuple[int, str] | None = None
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("CREATE TABLE listed (path TEXT, algorithm TEXT, digest TEXT, line INTEGER, tag INTEGER)")
@@ -187,7 +188,9 @@ class _Check:
             path=str(self._bag),
             level=self._level,
             valid=valid,
-            complete=bool(self._version) and self._level != "structure" and not remote and not self._missing,
+            complete=bool(self._version)
+            and self._level != "structure"
+            and not (remote or self._missing or self._lacks),
             version=self._version,
             algorithms=tuple(algorithms),
             files=self._files,
@@ -359,7 +362,7 @@ class _Check:
                 if line.text[0].isspace() and begun:
                     # A value goes on; only this one's matters here.
                     value = (value + line.text)[:200]
-                    self._keep_oxum(label, value, begun)
+                    self._keep(label, value, begun)
                     continue
                 label, colon, value = line.text.partition(":")
                 begun = line.number
@@ -370,11 +373,23 @@ class _Check:
                         f"Line {begun} of bag-info.txt is not a name, a colon and a value.",
                         begun,
                     )
-                self._keep_oxum(label, value, begun)
+                self._keep(label, value, begun)
+        if self._lacks is not None:
+            line_number, value = self._lacks
+            self.warning(
+                "incomplete",
+                "bag-info.txt",
+                f"The bag says that it lacks something: {' '.join(value.split())[:200]}.",
+                line_number,
+            )
 
-    def _keep_oxum(self, label: str, value: str, line: int) -> None:
-        if label.strip().lower() == "payload-oxum":
-            self._oxum_said = line, value
+    def _keep(self, label: str, value: str, line: int) -> None:
+        """Keep what is needed of bag-info.txt."""
+        match label.strip().lower():
+            case "payload-oxum":
+                self._oxum_said = line, value
+            case "incomplete":  # as exports write it (docs/bag.md)
+                self._lacks = line, value
 
     def _mark(self, name: str, line: Line) -> None:
         if line.marked:
