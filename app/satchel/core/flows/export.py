@@ -149,8 +149,8 @@ class ExportFlow(Flow):
 
     @property
     def can_go_back(self) -> bool:
-        """Not while the export runs, and not from where it is done."""
-        return super().can_go_back and not self.running and not self.finished
+        """From the end to how it went; but what was started is not changed any more."""
+        return super().can_go_back and (self.current.name == "done" or not (self.running or self.finished))
 
     def following(self, page: str) -> str | None:
         """As the pages stand, but an export that has ended goes from "run" to "done" only once it has."""
