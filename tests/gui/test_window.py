@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QEvent, QObject, Qt, QUrl
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from test_widgets import drop
 
 from gui_helpers import accessible_name
+from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.views import JobView, StageView
 from satchel.gui.settings import Settings, load
 from satchel.gui.sidebar import PAGES
+from satchel.gui.widgets.badge import Badge
+from satchel.gui.widgets.notices import Notice
+from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.window import MainWindow
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -75,6 +79,32 @@ def test_pages_are_made_when_they_are_wanted(window: MainWindow) -> None:
     first = window.show_page("bags")
     assert window.show_page("bags") is first
     assert window.stack.count() == 2
+
+
+def test_no_part_of_a_page_flashes_as_a_window_of_its_own(window: MainWindow, app: QApplication) -> None:
+    """What is shown before it has a parent is a window for a moment, and takes the focus away from this one."""
+    window.settings.remember_host("one.example", ca="/ca.pem")
+    window.bridge.jobs.put([job(1, "interrupted"), job(2, "done")])
+    seen: list[str] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+                seen.append(f"{type(watched).__name__} {watched.accessibleName()}")
+            return False
+
+    watch = Watch()
+    app.installEventFilter(watch)
+    try:
+        for name, _, _ in PAGES:
+            window.show_page(name)
+        window.home.refresh()
+        Notice("Text", "info", "Hint")
+        ErrorCard(SatchelError(Kind.SERVER, "No.", "Yes.", "Perhaps."))
+        Badge("new")
+    finally:
+        app.removeEventFilter(watch)
+    assert seen == []
 
 
 def test_everything_that_takes_the_focus_has_a_name(qtbot: QtBot, window: MainWindow) -> None:

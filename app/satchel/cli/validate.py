@@ -15,7 +15,7 @@ TOLD = 50
 
 def define(parser: Parser) -> None:
     """Its options."""
-    parser.add_argument("path", type=path, metavar="PATH", help="the bag's folder")
+    parser.add_argument("path", type=path, metavar="PATH", help="the bag's folder or archive")
     parser.add_argument(
         "--level",
         choices=("structure", "completeness", "fast", "full"),

@@ -57,6 +57,8 @@ class MainWindow(QMainWindow):
         self._leaving = False
         self._trail: list[str] = []
         self._pages: dict[str, QWidget] = {}
+        self.watched: set[str] = set()
+        """Jobs that a wizard shows: their end needs no notice."""
         self.setWindowTitle("Satchel")
         self.setMinimumSize(*SMALLEST)
         self.resize(*_size(settings.sizes.get("window"), SIZE))
@@ -401,7 +403,7 @@ class MainWindow(QMainWindow):
 
         text, tone = end_words(view)
         checked = view.kind == "validate"
-        if self.current_page != ("bags" if checked else "activity"):
+        if view.id not in self.watched and self.current_page != ("bags" if checked else "activity"):
             self.toasts.say(text, tone, action="Show", do=lambda: self.show_job(view))
 
     def show_job(self, view: JobView) -> None:

@@ -1,4 +1,4 @@
-"""Checks a bag that lies in a folder: its structure, whether everything is there, and whether nothing was changed.
+"""Checks a bag, a folder or an archive: its structure, whether everything is there, and whether nothing was changed.
 
 Manifests are read as streams into a small SQLite file, so that a bag with a million files needs no memory; files are
 hashed in threads, each read once for all algorithms. The levels, each holding all before it:
@@ -8,7 +8,7 @@ hashed in threads, each read once for all algorithms. The levels, each holding a
 * `fast`: the payload's size and number are those of Payload-Oxum;
 * `full`: every checksum is right.
 
-The rules are RFC 8493's. An archive must be extracted first.
+The rules are RFC 8493's. An archive is unpacked into the job's folder first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import codecs
 import os
 import posixpath
 import re
+import shutil
 import sqlite3
 import stat
 import unicodedata
@@ -29,6 +30,7 @@ from typing import Literal, ParamSpec, TypeVar
 import msgspec
 
 from satchel.core.bags.digests import StoppedError, hash_file
+from satchel.core.bags.extract import extract
 from satchel.core.bags.manifests import (
     ALGORITHMS,
     MOST_DIGITS,
@@ -56,6 +58,7 @@ _ENCODING = re.compile(r"Tag-File-Character-Encoding: (\S+)")
 _MANIFEST = re.compile(r"(tag)?manifest-([A-Za-z0-9_-]+)\.txt")
 _OXUM = re.compile(rf"\s*([0-9]{{1,{MOST_DIGITS}}})\.([0-9]{{1,{MOST_DIGITS}}})\s*")
 _BATCH = 256
+_UNPACKED = "unpacked"
 
 
 class ValidateRequest(Request, tag="validate", frozen=True, kw_only=True):
@@ -105,29 +108,37 @@ async def run(request: ValidateRequest, context: Context) -> ValidateResult:
     """Check a bag.
 
     Raises:
-        SatchelError: there is no such folder, or it cannot be read. What is wrong with a bag is in the result.
+        SatchelError: there is no such folder or archive, or it cannot be read. What is wrong with a bag is in the
+            result.
     """
     path = Path(request.path)
-    await asyncio.to_thread(_must_be_folder, path)
-    database = context.folder / "validate.sqlite"
-    database.unlink(missing_ok=True)
-    with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as db:
-        check = _Check(path, request.level, db, context)
-        try:
-            return await check.run()
-        except StoppedError:
-            raise asyncio.CancelledError from None
-
-
-def _must_be_folder(path: Path) -> None:
-    if not path.exists():
+    if not await asyncio.to_thread(os.path.lexists, path):
         raise SatchelError(Kind.FILES, f"There is no {path}.", "Check the name.")
-    if path.is_file():
-        raise SatchelError(
-            Kind.FILES,
-            f"{path.name} is a file.",
-            "If it is an archive, extract it and check the folder that comes out.",
-        )
+    try:
+        bag = path if await asyncio.to_thread(path.is_dir) else await _unpacked(path, context)
+        database = context.folder / "validate.sqlite"
+        database.unlink(missing_ok=True)
+        with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as db:
+            found = await _Check(bag, request.level, db, context).run()
+    except StoppedError:
+        raise asyncio.CancelledError from None
+    finally:
+        await asyncio.to_thread(shutil.rmtree, context.folder / _UNPACKED, ignore_errors=True)
+    return msgspec.structs.replace(found, path=str(path))
+
+
+async def _unpacked(archive: Path, context: Context) -> Path:
+    """The folder of the bag in an archive."""
+    into = context.folder / _UNPACKED
+    await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
+    into.mkdir()
+    with context.stage("extract", f"Unpack {archive.name}", unit="bytes") as stage:
+
+        def told(size: int, member: str) -> None:
+            stage.add(size)
+            stage.item = member
+
+        return await in_thread(context.cancelled, extract, archive, into, stop=context.cancelled, told=told)
 
 
 class _Check:

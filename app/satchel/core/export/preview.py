@@ -14,6 +14,7 @@ import msgspec
 
 from satchel.core.deriva import reach
 from satchel.core.deriva.ermrest import CSV, Catalog
+from satchel.core.deriva.model import Table
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.session import Session
 from satchel.core.errors import SatchelError
@@ -43,6 +44,8 @@ class PreviewTable(msgspec.Struct, frozen=True, kw_only=True):
     """A guess at the size of its CSV file; None: there is none."""
     parent: str | None = None
     """The table from which the rule comes to this one first; None for the root's."""
+    kind: str = "table"
+    """`table`, `asset`, `vocabulary` or `association`."""
 
 
 class PreviewAssociation(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +169,7 @@ class PreviewSession:
         Args:
             offers: the person's choices.
             costs: also work out what switching each association would cost, which takes as long again for each
-                that is followed. Without, `Preview.associations` is empty: a window shows the figures first.
+                that is followed. Without, these costs are None: a window shows the figures first.
 
         Raises:
             SatchelError: the offers do not fit the catalog.
@@ -222,7 +225,7 @@ class PreviewSession:
                 csv_bytes=None if None in guesses else sum(guess or 0 for guess in guesses),
                 tables=tables,
                 hidden=tuple(map(str, found.hidden)),
-                associations=tuple(map(_association, found.associations)) if costs else (),
+                associations=tuple(map(_association, found.associations if costs else found.choices)),
                 dangling=tuple(map(_dangling, found.dangling)),
             )
 
@@ -248,10 +251,11 @@ class PreviewSession:
         return found
 
     def _table(self, table: reach.ReachedTable) -> PreviewTable:
-        sizes = self._sizes.get(table.name)
+        sizes, model = self._sizes.get(table.name), self.gathered.model.tables[table.name]
         return PreviewTable(
             table=str(table.name),
-            title=self.gathered.model.tables[table.name].display_name,
+            title=model.display_name,
+            kind=_kind(model),
             role=table.role.value,
             rows=table.rows,
             total_rows=table.total_rows,
@@ -261,6 +265,14 @@ class PreviewSession:
             csv_bytes=round(sizes.header + sizes.row * table.rows) if sizes else None,
             parent=str(table.parent) if table.parent is not None else None,
         )
+
+
+def _kind(table: Table) -> str:
+    if table.asset is not None:
+        return "asset"
+    if table.is_vocabulary:
+        return "vocabulary"
+    return "association" if table.is_association else "table"
 
 
 def _association(offer: reach.Association) -> PreviewAssociation:

@@ -21,11 +21,12 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QPainter, QPalette, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from satchel.core import words
 from satchel.core.jobs.views import JobView, PartView, StageView
+from satchel.gui.theme import tokens
 
 
 class Mark(Enum):
@@ -151,18 +152,17 @@ class TimelineDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         line: Line = index.data(LINE)
         height = option.fontMetrics.height()
-        return QSize(200, height + 12 if line.part else 2 * height + 26)
+        if line.part:
+            return QSize(200, height + 12)
+        return QSize(200, 2 * height + (18 if line.mark is Mark.DONE else 26))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         line: Line = index.data(LINE)
-        palette: QPalette = option.palette
         rect: QRect = option.rect
-        text = palette.color(QPalette.ColorRole.Text)
-        faint = QColor(text)
-        faint.setAlphaF(0.65)
-        accent = palette.color(QPalette.ColorRole.Highlight)
+        t = tokens()
+        text, faint, accent = t.color("text"), t.color("muted"), t.color("accent")
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if option.state & QStyle.StateFlag.State_HasFocus:
@@ -188,9 +188,11 @@ class TimelineDelegate(QStyledItemDelegate):
         painter.setPen(faint if line.part else text)
         painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, line.figures)
         if not line.part:
-            bar = QRectF(left, room.bottom() + 5, room.width(), 4)
-            self._bar(painter, bar, line, accent, faint)
-            below = QRectF(left, bar.bottom() + 3, room.width(), height)
+            below = QRectF(left, room.bottom() + 2, room.width(), height)
+            if line.mark is not Mark.DONE:
+                bar = QRectF(left, room.bottom() + 5, room.width(), 4)
+                self._bar(painter, bar, line, accent, faint)
+                below.moveTop(bar.bottom() + 3)
             painter.setPen(faint)
             detail = painter.fontMetrics().elidedText(line.detail, Qt.TextElideMode.ElideMiddle, int(below.width()))
             painter.drawText(below, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, detail)

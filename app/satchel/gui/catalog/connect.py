@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QGridLayout,
     QLineEdit,
     QPushButton,
@@ -17,7 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from satchel.core.errors import Kind, SatchelError
+from satchel.core.errors import SatchelError
+from satchel.gui.access import remedies
 from satchel.gui.catalog import source
 from satchel.gui.home.lists import RecentList
 from satchel.gui.tasks import Spawned, spawn
@@ -136,13 +136,7 @@ class ConnectPanel(ScrollPage):
         """Say why the catalog could not be opened, with what can be done about it in place."""
         self.done()
         clear(self._errors)
-        actions: list[QPushButton] = []
-        if error.kind in (Kind.NOT_SIGNED_IN, Kind.NOT_ALLOWED):
-            actions.append(button("Use a credential file…", partial(self._choose_file, host, "credential"), icon="key"))
-        if error.kind is Kind.UNTRUSTED:
-            actions.append(button("Trust an authority…", partial(self._choose_file, host, "ca"), icon="lock"))
-        actions.append(button("Try again", self.submit))
-        card = ErrorCard(error, *actions)
+        card = ErrorCard(error, *remedies(self._window, self, host, error, self.submit))
         self._errors.addWidget(card)
         self.ensureWidgetVisible(card)
 
@@ -229,27 +223,3 @@ class ConnectPanel(ScrollPage):
     def _enable(self, on: bool) -> None:
         for part in (self.host, self.catalog, self.open_button, self.list_button):
             part.setEnabled(on)
-
-    def _choose_file(self, host: str, what: str) -> None:
-        titles = {
-            "credential": "Choose a credential file as deriva-py writes it",
-            "ca": "Choose the certificate authority's file (PEM)",
-        }
-        filters = {
-            "credential": ["Credential files (*.json)", "All files (*)"],
-            "ca": ["Certificates (*.pem *.crt *.cer)", "All files (*)"],
-        }
-        dialog = QFileDialog(self, titles[what])
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(filters[what])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(partial(self._file_chosen, host, what))
-        dialog.open()
-
-    def _file_chosen(self, host: str, what: str, path: str) -> None:
-        if what == "ca":
-            self._window.settings.remember_host(host, ca=path)
-        else:
-            self._window.settings.remember_host(host, credential=path)
-        self._window.save_settings()
-        self.submit()

@@ -31,7 +31,8 @@ class Badge(QWidget):
         self.setFont(font)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(text)
-        self.setVisible(bool(text))
+        if not text:
+            self.hide()
 
     @property
     def text(self) -> str:

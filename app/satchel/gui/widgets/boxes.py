@@ -70,7 +70,8 @@ class Section(QWidget):
         super().__init__()
         self.title = label(title, "heading")
         self.remark = label(remark, "caption", "muted")
-        self.remark.setVisible(bool(remark))
+        if not remark:
+            self.remark.hide()
         self.setLayout(row(self.title, self.remark, None, *right))
         self.setMinimumHeight(34)
 
@@ -90,7 +91,8 @@ class PageHead(QWidget):
         words = column(spacing=SPACE_1)
         words.addWidget(self.title)
         words.addWidget(self.subtitle)
-        self.subtitle.setVisible(bool(subtitle))
+        if not subtitle:
+            self.subtitle.hide()
         whole = row(words, None, *right)
         self.setLayout(whole)
 

@@ -33,7 +33,8 @@ class Notice(QFrame):
         self.setProperty("tone", tone)
         self.text = selectable(label(text, "strong" if hint else "body", wrap=True))
         self.hint = selectable(label(hint, wrap=True))
-        self.hint.setVisible(bool(hint))
+        if not hint:
+            self.hint.hide()
         words = QVBoxLayout()
         words.setSpacing(SPACE_2)
         words.addWidget(self.text)

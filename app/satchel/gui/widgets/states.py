@@ -91,7 +91,8 @@ class BusyLine(QWidget):
         self._label: QLabel = label("", "body", "muted")
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._cancel = button("Cancel", self.cancelled.emit, link=True)
-        self._cancel.setVisible(can_cancel)
+        if not can_cancel:
+            self._cancel.hide()
         inside = row(Spinner(), self._label, self._cancel, spacing=SPACE_3)
         inside.setStretch(1, 1)
         self.setLayout(inside)
@@ -108,6 +109,11 @@ class BusyLine(QWidget):
         self._timer.start()
         self.show()
 
+    def say(self, text: str) -> None:
+        """Change the words of what is awaited still."""
+        self._text = text
+        self._tick()
+
     def done(self) -> None:
         """Nothing is awaited any more."""
         self._timer.stop()
@@ -115,8 +121,7 @@ class BusyLine(QWidget):
 
     def _tick(self) -> None:
         waited = int(time.monotonic() - self._since)
-        if waited >= 3:
-            self._label.setText(f"{self._text}… {waited} s")
+        self._label.setText(f"{self._text}… {waited} s" if waited >= 3 else f"{self._text}…")
 
 
 class ErrorCard(QFrame):
@@ -131,7 +136,8 @@ class ErrorCard(QFrame):
         self.setProperty("tone", "danger")
         self.message = selectable(label(error.message, "strong", wrap=True))
         self.hint = selectable(label(error.hint, wrap=True))
-        self.hint.setVisible(bool(error.hint))
+        if not error.hint:
+            self.hint.hide()
         self.detail = QPlainTextEdit(error.detail)
         self.detail.setReadOnly(True)
         self.detail.setFont(mono())
@@ -140,7 +146,8 @@ class ErrorCard(QFrame):
         self.detail.setTabChangesFocus(True)
         self.detail.hide()
         self.toggle = button("Show details", self._toggle, link=True)
-        self.toggle.setVisible(bool(error.detail))
+        if not error.detail:
+            self.toggle.hide()
         self.copy_button = button("Copy", self.copy, link=True, tip="Copy message, hint and details")
         words = QVBoxLayout()
         words.setSpacing(SPACE_2)

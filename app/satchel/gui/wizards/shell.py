@@ -45,8 +45,25 @@ class WizardPage(QWidget):
         """Whether Next may go on now; False when the page does something first and will say `advance` itself."""
         return True
 
+    def fields(self) -> Mapping[str, QWidget]:
+        """The page's fields, by the names that problems give them."""
+        return {}
+
     def show_problems(self, problems: list[Problem]) -> None:
         """Mark the fields that keep the page from being left."""
+        wrong = {problem.field for problem in problems}
+        for name, field in self.fields().items():
+            if bool(field.property("invalid")) != (name in wrong):
+                field.setProperty("invalid", name in wrong)
+                field.style().unpolish(field)
+                field.style().polish(field)
+
+    def go_to_problem(self, problems: list[Problem]) -> None:
+        """Put the focus where the first problem is."""
+        fields = self.fields()
+        first = next((fields[problem.field] for problem in problems if problem.field in fields), None)
+        if first is not None:
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 class Wizard(QDialog):
@@ -59,7 +76,7 @@ class Wizard(QDialog):
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumSize(QSize(760, 520))
-        self.resize(940, 640)
+        self.resize(1080, 760)
         self._title = title
         self._flow = flow
         self._pages = dict(pages)
@@ -174,6 +191,7 @@ class Wizard(QDialog):
         problems = self._flow.next()
         if problems:
             self._say(problems)
+            self.page.go_to_problem(problems)
         self._show()
 
     def _back(self) -> None:

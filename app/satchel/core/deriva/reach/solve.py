@@ -143,6 +143,13 @@ class Reached:
             self._associations = tuple(self._closure.associations(self.chosen, self._choices, self.size))
         return self._associations
 
+    @property
+    def choices(self) -> tuple[Association, ...]:
+        """The same without the costs, which is quick."""
+        if self._associations is not None:
+            return self._associations
+        return tuple(self._closure.associations(self.chosen, self._choices, None))
+
     def rids(self, table: TableName) -> Iterator[tuple[int, str]]:
         """The rows of a table that come along: number (from 0, in the server's order of all its rows) and RID."""
         return self._closure.rids(table)
@@ -476,22 +483,24 @@ class _Closure:
 
     # -- what would be ---------------------------------------------------------------------------------------------
 
-    def associations(self, chosen: Chosen, choices: Choices, size: Size) -> Iterator[Association]:
-        """The offers that the rule has come to, each with the cost of switching it."""
+    def associations(self, chosen: Chosen, choices: Choices, size: Size | None) -> Iterator[Association]:
+        """The offers that the rule has come to, each with the cost of switching it if `size`, that of all, is given."""
         with self._lock, told(self.gathered.store.file):
             for offer in offers(self._model, self.gathered.root, (*choices.follow, *choices.stop)):
                 if not self._comes_to(offer, chosen):
                     continue
                 current = all(way in chosen.ways for way in offer.ways)
-                switched = chosen.ways - set(offer.ways) if current else chosen.ways | set(offer.ways)
-                after = self._size_if(replace(chosen, ways=frozenset(switched)), chosen)
+                cost = None
+                if size is not None and self._was_read(offer, chosen):
+                    switched = chosen.ways - set(offer.ways) if current else chosen.ways | set(offer.ways)
+                    cost = self._size_if(replace(chosen, ways=frozenset(switched)), chosen) - size
                 yield Association(
                     key=offer.key,
                     association=offer.association,
                     partners=offer.partners,
                     default=offer.default,
                     current=current,
-                    cost=after - size if self._was_read(offer, chosen) else None,
+                    cost=cost,
                 )
 
     def _comes_to(self, offer: Offer, chosen: Chosen) -> bool:

@@ -1,0 +1,212 @@
+"""Unpacks archives of bags that nobody vouches for: zip, tar, tgz, tar.bz2, tar.xz.
+
+Nothing gets out of the folder, no link is made or followed, no device, no owner, no mode; what would fill the disk is
+stopped in time. What an archive says of its own sizes is not believed: bytes are counted as they are written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from satchel.core.bags.digests import PIECE, StoppedError
+from satchel.core.bags.manifests import unsafe_path
+from satchel.core.errors import Kind, SatchelError
+
+MOST_MEMBERS = 5_000_000
+LOOK_AT_DISK = 64 << 20
+"""Bytes that are written between two looks at the free space."""
+RESERVE = 512 << 20
+"""Bytes that are left free on a disk, but no more than a twentieth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """Something in an archive."""
+
+    name: str
+    is_folder: bool
+    refused: str
+    """Why it must not be unpacked; empty when it may."""
+    open: Callable[[], IO[bytes]]
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive that `extract` can read, by what is in it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+
+
+def extract(
+    archive: Path,
+    into: Path,
+    *,
+    stop: threading.Event | None = None,
+    told: Callable[[int, str], None] | None = None,
+    reserve: int | None = None,
+) -> Path:
+    """Unpack an archive into an empty folder. Blocking: call it in a thread.
+
+    Args:
+        archive: the file.
+        into: the folder; it exists and is empty.
+        stop: ends it with `StoppedError` when set.
+        told: called with bytes written and the member they are of.
+        reserve: bytes to leave free on the disk; None: half a gigabyte, less on a small disk.
+
+    Returns:
+        The bag's folder: the only one in the archive, or `into` where the bag lies in it without a folder of its own.
+
+    Raises:
+        SatchelError: it is no archive, damaged, encrypted, hostile, or too large for the disk. What was unpacked stays
+            in `into` for the caller to remove.
+        OSError: a file cannot be written.
+        StoppedError: `stop` was set.
+    """
+    try:
+        with closing(_members(archive)) as members:
+            _unpack(archive, members, _Disk(into, reserve), stop, told)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
+        raise SatchelError(
+            Kind.INVALID,
+            f"The archive {archive.name} is damaged.",
+            "Fetch or copy it again.",
+            f"{type(error).__name__}: {error}",
+        ) from error
+    there = sorted(into.iterdir())
+    if len(there) == 1 and there[0].is_dir():
+        return there[0]
+    if (into / "bagit.txt").is_file():
+        return into
+    raise SatchelError(
+        Kind.INVALID,
+        f"There is no bag in {archive.name}: it holds {len(there)} things side by side and no bagit.txt.",
+        "A bag's archive holds one folder, and bagit.txt is in it.",
+    )
+
+
+def _members(archive: Path) -> Generator[_Member, None, None]:
+    if zipfile.is_zipfile(archive):
+        yield from _zip(archive)
+    elif tarfile.is_tarfile(archive):
+        yield from _tar(archive)
+    else:
+        raise SatchelError(
+            Kind.INVALID, f"{archive.name} is not an archive.", "Bags come as folders, or as zip, tgz or tar archives."
+        )
+
+
+def _zip(archive: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(archive) as file:
+        for info in file.infolist():
+            mode = info.external_attr >> 16
+            refused = ""
+            if stat.S_ISLNK(mode):
+                refused = "is a link"
+            elif info.flag_bits & 1:
+                refused = "is encrypted"
+            yield _Member(info.filename, info.is_dir(), refused, lambda info=info: file.open(info))  # type: ignore[misc]
+
+
+def _tar(archive: Path) -> Iterator[_Member]:
+    # As a stream: an archive is read once, from its beginning to its end.
+    with tarfile.open(archive, "r|*") as file:
+        for info in file:
+            refused = ""
+            if info.issym() or info.islnk():
+                refused = "is a link"
+            elif not (info.isfile() or info.isdir()):
+                refused = "is neither a file nor a folder"
+
+            def opened(info: tarfile.TarInfo = info) -> IO[bytes]:
+                found = file.extractfile(info)
+                if found is None:
+                    raise tarfile.TarError(f"{info.name} has no content")
+                return found
+
+            yield _Member(info.name, info.isdir(), refused, opened)
+
+
+class _Disk:
+    """Watches that the disk does not fill."""
+
+    def __init__(self, folder: Path, reserve: int | None) -> None:
+        self.folder = folder
+        total, _, self._free = shutil.disk_usage(folder)
+        self._reserve = min(RESERVE, total // 20) if reserve is None else reserve
+        self._since = LOOK_AT_DISK
+
+    def write(self, size: int, archive: Path) -> None:
+        """So many bytes are about to be written. Raises SatchelError when there is no room for them."""
+        self._since += size
+        if self._since >= LOOK_AT_DISK:
+            self._since = 0
+            self._free = shutil.disk_usage(self.folder).free
+        if self._free - self._since < self._reserve:
+            raise SatchelError(
+                Kind.DISK_FULL,
+                f"{archive.name} does not fit on the disk of {self.folder}; unpacking was stopped.",
+                "Free some space. If the archive is small, it may be made to fill disks: ask where it comes from.",
+            )
+
+
+def _unpack(
+    archive: Path,
+    members: Iterator[_Member],
+    disk: _Disk,
+    stop: threading.Event | None,
+    told: Callable[[int, str], None] | None,
+) -> None:
+    for number, member in enumerate(members):
+        if stop is not None and stop.is_set():
+            raise StoppedError
+        why = member.refused or unsafe_path(member.name) or ("" if number < MOST_MEMBERS else "is one too many")
+        if why:
+            raise SatchelError(
+                Kind.INVALID,
+                f"{archive.name} is not unpacked: {member.name[:200]!r} in it {why}.",
+                "Satchel unpacks nothing of such an archive. Ask whoever gave it to you for another one.",
+            )
+        target = disk.folder.joinpath(*(part for part in member.name.split("/") if part not in ("", ".")))
+        if target == disk.folder:
+            continue
+        if member.is_folder:
+            _folder(target, archive)
+            continue
+        _folder(target.parent, archive)
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        except FileExistsError as error:
+            raise SatchelError(
+                Kind.INVALID, f"{archive.name} holds {member.name[:200]!r} twice.", "Ask for another archive."
+            ) from error
+        with os.fdopen(descriptor, "wb") as out, member.open() as source:
+            while piece := source.read(PIECE):
+                if stop is not None and stop.is_set():
+                    raise StoppedError
+                disk.write(len(piece), archive)
+                out.write(piece)
+                if told is not None:
+                    told(len(piece), member.name)
+
+
+def _folder(path: Path, archive: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SatchelError(
+            Kind.INVALID, f"{archive.name} holds {path.name!r} as a file and as a folder.", "Ask for another archive."
+        ) from error
