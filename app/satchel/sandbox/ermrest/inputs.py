@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from . import types
 from .model import Column, ErmrestError, Type
-from .problems import malformed
+from .problems import malformed, unsupported
 
 Convert = Callable[[Any], types.Value]
 _RANGES = {"int2": 15, "smallint": 15, "serial2": 15, "int4": 31, "integer": 31, "serial4": 31}
+_FLOAT4 = 3.4028235677973366e38
+"""The largest number that is rounded to a finite one of 32 bits."""
 _TYPE_WORDS = {
     "int2": "smallint", "int4": "integer", "int8": "bigint", "float8": "double precision", "float4": "real",
     "timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone",
@@ -35,7 +39,7 @@ def media_type(header: str | None) -> str:
 def read_json(body: bytes) -> list[Any]:
     """A JSON array of rows. Raises ErmrestError 400."""
     try:
-        rows = json.loads(body, parse_float=_number) if body.strip() else []
+        rows = json.loads(body, parse_float=_number, parse_constant=_constant) if body.strip() else []
     except (ValueError, RecursionError) as error:
         raise malformed(
             f"Bad JSON array input. ERROR:  invalid input syntax for type json\nDETAIL:  {error}\n"
@@ -51,10 +55,16 @@ def _number(text: str) -> float | Decimal:
     return value if repr(value) == text or len(text) < 16 else Decimal(text)
 
 
+def _constant(name: str) -> Any:
+    # Python would take it; it is not JSON.
+    raise ValueError(f"Token {name!r} is invalid.")
+
+
 def read_json_stream(body: bytes) -> list[Any]:
     """One JSON object a line. Raises ErmrestError 400."""
     try:
-        return _objects([json.loads(line, parse_float=_number) for line in body.splitlines() if line.strip()])
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        return _objects([json.loads(line, parse_float=_number, parse_constant=_constant) for line in lines])
     except (ValueError, RecursionError) as error:
         raise malformed(
             f"Bad JSON stream input. ERROR:  invalid input syntax for type json\nDETAIL:  {error}\n"
@@ -136,7 +146,7 @@ def converter(of: Type, *, text_input: bool = False) -> Convert:
     if family == "boolean":
         return lambda value: int(value) if isinstance(value, bool) else _literal(value, of)
     if family == "float":
-        return lambda value: float(value) if isinstance(value, int | float | Decimal) else _literal(value, of)
+        return lambda value: _float(value, of)
     return lambda value: _literal(value, of)
 
 
@@ -148,13 +158,28 @@ def _text(value: Any) -> types.Value:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+def _float(value: Any, of: Type) -> types.Value:
+    if value is None:
+        return None
+    if isinstance(value, str) and value.strip().lower() == "nan":
+        raise unsupported("The sandbox keeps no NaN.")
+    try:
+        number = float(value) if isinstance(value, int | float | Decimal) else _literal(value, of)
+    except OverflowError:
+        number = math.inf
+    told = isinstance(value, str) and "inf" in value.lower()
+    largest = _FLOAT4 if of.base == "float4" else sys.float_info.max
+    if isinstance(number, float) and not told and abs(number) > largest:
+        raise malformed(f'Bad JSON array input. ERROR:  "{value}" is out of range for type {_word(of)}\n')
+    return number
+
+
 def _int(value: Any, of: Type, limit: int) -> types.Value:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        if isinstance(value, float | Decimal) and value == int(value):
-            value = int(value)
-        elif not (isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", value)):
+        # Not even 1.0: the real server reads the number's text.
+        if not (isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", value)):
             raise _invalid(value, of)
         value = int(value)
     if not -limit <= value < limit:

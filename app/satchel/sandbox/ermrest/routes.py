@@ -99,6 +99,10 @@ class ErmrestService:
                 return work()
             except sqlite3.OperationalError as error:
                 raise _answer_to(error) from error
+            except UnicodeEncodeError:
+                raise malformed("A text has a half of a surrogate pair, which is no character.") from None
+            except OverflowError:
+                raise malformed("A number is out of range.") from None
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from . import rids, types
+from . import indexes, rids, types
 from .inputs import converter, missing_value
 from .model import Column, ErmrestError, ForeignKey, Model, Table
 from .problems import conflict, malformed
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _BATCH = 5_000
 _SYSTEM = ("RID", "RCT", "RMT", "RCB", "RMB")
-_BTREE_MAXIMUM = 2704
-_INDEXING = "tag:isrd.isi.edu,2018:indexing-preferences"
 
 
 @dataclass(slots=True)
@@ -80,7 +78,7 @@ def insert(
     statement = f"INSERT {conflict_clause}INTO {table.phys} (_id, _from, {phys}) VALUES ({marks})"
     (first,) = transaction.db.execute(f"SELECT coalesce(max(_id), 0) + 1 FROM {table.phys}").fetchone()
     rid_at = next((n for n, c in enumerate(columns) if c.name == "RID"), None)
-    limits = _length_limits(table)
+    too_long = indexes.checker(transaction.model, table)
     templates = [n for n, c in enumerate(columns) if c.type.typename in ("ermrest_curie", "ermrest_uri")]
     made = Inserted()
     source, now, next_id = iter(given), transaction.now, first
@@ -102,8 +100,8 @@ def insert(
             for position, column in enumerate(columns):
                 if values[position] is None and not column.nullok and column.name not in _SYSTEM:
                     raise _null(column, "input_data", values)
-            for position, name in limits:
-                _check_length(table, name, values[position])
+            if too_long is not None:
+                too_long(values)
             tuples.append((next_id, now, *values))
             next_id += 1
         try:
@@ -152,37 +150,6 @@ def _null(column: Column, relation: str, values: Sequence[Any]) -> ErmrestError:
     return conflict(
         f'null value in column "{column.name}" of relation "{relation}" violates not-null constraint\n'
         f"DETAIL:  Failing row contains ({shown}).\n"
-    )
-
-
-def _length_limits(table: Table) -> list[tuple[int, str]]:
-    """Positions and names of columns whose values an index bounds: the server indexes every text by default."""
-    found = []
-    for position, column in enumerate(table.columns):
-        preferences = column.annotations.get(_INDEXING) or table.annotations.get(_INDEXING) or {}
-        if types.family(column.type) == "text" and preferences.get("btree") is not False:
-            found.append((position, column.name))
-    return found
-
-
-def _check_length(table: Table, name: str, value: Any) -> None:
-    """Refuse a text that no B-tree page could hold. The real server compresses first: repetitive texts pass."""
-    if not isinstance(value, str) or len(value) * 4 <= _BTREE_MAXIMUM:
-        return
-    data = value.encode()
-    if len(data) <= _BTREE_MAXIMUM:
-        return
-    windows = {data[i : i + 4] for i in range(0, len(data) - 3)}
-    kept = int(len(data) * min(1.0, 0.1 + len(windows) / len(data)))
-    if kept <= _BTREE_MAXIMUM:
-        return
-    index = f"{table.name}_{name}_idx"
-    if kept > 8191:
-        raise malformed(f'index row requires {kept} bytes, maximum size is 8191 for index "{index}"\n')
-    raise malformed(
-        f'index row size {kept} exceeds btree version 4 maximum {_BTREE_MAXIMUM} for index "{index}"\n'
-        "HINT:  Values larger than 1/3 of a buffer page cannot be indexed.\n"
-        "Consider a function index of an MD5 hash of the value, or use full text indexing.\n"
     )
 
 
@@ -265,8 +232,6 @@ def update(
     key_converters = [converter(c.type, text_input=text_input) for _, c in key_columns]
     converters = [converter(c.type, text_input=text_input) for _, c in target_columns]
     where = " AND ".join(f"{c.phys} IS ?" for _, c in key_columns)
-    phys = ", ".join(c.phys for c in table.columns)
-    limits = dict(_length_limits(table))
     found: list[int] = []
     changes: dict[int, dict[int, Any]] = {}
     seen: set[tuple[Any, ...]] = set()
@@ -279,16 +244,12 @@ def update(
         for convert, (name, column) in zip(converters, target_columns, strict=True):
             raw = row.get(name)
             value = None if raw is None and name not in row else convert(raw)
-            position = table.columns.index(column)
-            if position in limits:
-                _check_length(table, column.name, value)
-            values[position] = value
+            values[table.columns.index(column)] = value
         ids = [i for (i,) in transaction.db.execute(f"SELECT _id FROM {table.phys} WHERE _to IS NULL AND {where}", key)]
         if ids:
             found.append(place)
         for inner in ids:
             changes[inner] = values
-    del phys
     rewrite(transaction, table, changes)
     return found
 
@@ -309,6 +270,7 @@ def rewrite(transaction: Transaction, table: Table, changes: Mapping[int, Mappin
     phys = ", ".join(c.phys for c in columns)
     stamp = types.moment_text(transaction.when.replace(tzinfo=None)) + "+00:00"
     system = {"RMT": stamp, "RMB": transaction.client.id}
+    too_long = indexes.checker(transaction.model, table, fresh=False)
     old_rows, new_rows = [], []
     (next_id,) = db.execute(f"SELECT coalesce(max(_id), 0) + 1 FROM {table.phys}").fetchone()
     first = next_id
@@ -322,6 +284,8 @@ def rewrite(transaction: Transaction, table: Table, changes: Mapping[int, Mappin
                 new[position] = system[column.name]
             if new[position] is None and not column.nullok and column.name not in _SYSTEM:
                 raise _null(column, table.name, new)
+        if too_long is not None:
+            too_long(new)
         old_rows.append(old)
         new_rows.append((next_id, now, *new))
         next_id += 1
