@@ -21,3 +21,10 @@ def empty_sandbox() -> Iterator[SandboxProcess]:
     """A sandbox without demo."""
     with start_sandbox("--demo", "none") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def slow_sandbox() -> Iterator[SandboxProcess]:
+    """The small demo on a server that takes its time, so that there is something to see of a job that runs."""
+    with start_sandbox("--demo", "small", "--latency", "60") as running:
+        yield running

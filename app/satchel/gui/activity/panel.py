@@ -182,8 +182,10 @@ class JobPanel(QWidget):
 
     def _check(self) -> None:
         if self._view is not None:
-            self._window.raise_()
             self._window.check_bag(Path(jobs_words.made(self._view)))
+            if self.window() is not self._window:
+                self._window.raise_()
+                self._window.activateWindow()
 
     def _copy(self) -> None:
         if self._view is not None and self._view.request is not None:

@@ -147,7 +147,7 @@ class CatalogPage(QWidget):
         clear(self._errors)
         title = opened.info.title or f"Catalog {opened.catalog.id}"
         self.title.set_text(title)
-        self.number.say(f"catalog {opened.catalog.id}")
+        self.number.say("" if title == f"catalog {opened.catalog.id}" else f"catalog {opened.catalog.id}")
         self.place.set_text(opened.host)
         self.rows.show_nothing()
         self.detail.show_nothing()

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from satchel.sandbox.authn import ADMIN
 from satchel.sandbox.demo import moments
+from satchel.sandbox.demo.define import DISPLAY
 from satchel.sandbox.demo.eye_schema import eye_schema
 from satchel.sandbox.demo.history import At, Delete, History, Insert, Release, Step, Update, Upload
 from satchel.sandbox.demo.lab_schema import lab_schema
@@ -56,6 +57,7 @@ def build(store: Store, hatrac: Hatrac, size: str, seed: int = SEED) -> DemoInfo
 
     def open_to_all(transaction: Transaction) -> None:
         transaction.editor.model.acls.update(enumerate=everyone, select=everyone)
+        transaction.editor.model.annotations[DISPLAY] = {"name": "Eye study (demo)"}
 
     catalog.write(ADMIN, open_to_all, clock.tick())
     whole = records.size.whole

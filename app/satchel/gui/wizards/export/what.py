@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
+from satchel.core.deriva.addresses import record_address
 from satchel.core.flows.export import record_problems
 from satchel.gui.access import remedies
 from satchel.gui.icons import IconDisc
@@ -28,7 +29,8 @@ PAUSE = 500
 """Milliseconds after the last letter before the server is asked."""
 HINT = (
     "Every row of a Deriva catalog has a RID, a short identifier such as 1-ABCD. It stands in a record's address and "
-    "in its first column. On the Catalog page, “Export what belongs to it” fills all of this in."
+    "in its first column. Paste the record's address into any of these fields, or choose “Export what belongs to it” "
+    "on the Catalog page: both fill all of them in."
 )
 
 
@@ -126,12 +128,24 @@ class WhatPage(WizardPage):
 
     def _said(self) -> None:
         self._stop()
+        self._take_address()
         host = self.host_edit.text().strip().removeprefix("https://").split("/", 1)[0]
         self._flow.set_record(host, self.catalog.text(), self.rid.text())
         clear(self._errors)
         self._show()
         self._timer.start()
         self.changed.emit()
+
+    def _take_address(self) -> None:
+        """An address that was copied from a browser fills in all fields, whichever it was put into."""
+        edits = (self.host_edit, self.catalog, self.rid)
+        found = next((a for edit in edits if "/" in edit.text() and (a := record_address(edit.text()))), None)
+        if found is None:
+            return
+        for edit, text in zip(edits, (found.host, found.catalog or self.catalog.text(), found.rid), strict=True):
+            blocked = edit.blockSignals(True)
+            edit.setText(text if "://" not in text else "")
+            edit.blockSignals(blocked)
 
     def _look_up(self) -> None:
         self._timer.stop()
