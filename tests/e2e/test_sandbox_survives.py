@@ -305,3 +305,27 @@ def test_snapshots_hold_what_was_then(admin: Peer) -> None:
         assert "prior to any known revision" in answer.text
     assert len(admin.get(f"/ermrest/catalog/{number}@7ZZ-ZZZZ-ZZZZ/entity/s:Item")) == 3
     assert admin.send("POST", f"{shots[0][0]}/entity/s:Item", [{"Batch": 1, "Name": "x"}]).status_code == 403
+
+
+def test_history_can_be_forgotten(admin: Peer, empty_sandbox: SandboxProcess) -> None:
+    catalog = admin.new_catalog(ITEM, table("Old", column("X")))
+    admin.ask("POST", f"{catalog}/entity/s:Item", [{"Batch": 1, "Name": n} for n in "abc"])
+    admin.ask("POST", f"{catalog}/entity/s:Old", [{"X": "x"}])
+    early = admin.snapshot(catalog)
+    admin.ask("DELETE", f"{catalog}/entity/s:Item/Name=b")
+    admin.ask("DELETE", f"{catalog}/schema/s/table/Old")
+    middle = admin.snapshot(catalog)
+    admin.ask("PUT", f"{catalog}/attributegroup/s:Item/Name;Batch", [{"Name": "a", "Batch": 2}])
+    assert names(admin, early) == ["a", "b", "c"]
+    low, high = admin.get(f"{catalog}/history/,")["snaprange"]
+    assert low < early.rpartition("@")[2] < middle.rpartition("@")[2] < high
+    with Peer(empty_sandbox, "user") as user:
+        assert user.send("DELETE", f"{catalog}/history/,{high}").status_code == 403
+    admin.ask("DELETE", f"{catalog}/history/,{middle.rpartition('@')[2]}")
+    assert admin.send("GET", f"{early}/entity/s:Item").status_code == 409
+    assert [(r["Name"], r["Batch"]) for r in admin.get(f"{middle}/entity/s:Item@sort(Name)")] == [("a", 1), ("c", 1)]
+    assert [(r["Name"], r["Batch"]) for r in admin.get(f"{catalog}/entity/s:Item@sort(Name)")] == [("a", 2), ("c", 1)]
+    assert admin.get(f"{catalog}/history/,")["snaprange"][0] == middle.rpartition("@")[2]
+    assert admin.send("DELETE", f"{catalog}/history/,7ZZ-ZZZZ-ZZZZ").status_code == 400
+    assert admin.send("DELETE", f"{catalog}/history/{low},{high}").status_code == 400
+    assert admin.send("GET", f"{catalog}/history/nonsense").status_code == 400

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from . import ddl, documents, rids, rows
+from . import ddl, documents, history, rids, rows
 from .functions import register
 from .model import Client, ErmrestError, Model, Schema, Table
 from .problems import conflict
@@ -44,6 +44,7 @@ class Transaction:
         self.when = rids.moment(now)
         self.touched: set[str] = set()
         self.model = catalog.model
+        self.truncated: list[Model] | None = None
         self._editor: ddl.Editor | None = None
         self._sequence = int(db.execute("SELECT value FROM meta WHERE key = 'rid'").fetchone()[0])
         self._began = self._sequence
@@ -176,6 +177,16 @@ class Catalog:
         """The model in force now."""
         return self._models[-1]
 
+    @property
+    def models(self) -> Sequence[Model]:
+        """All models that snapshots may have, the oldest first."""
+        return self._models
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest snapshot."""
+        return self._models[0].since
+
     def model_at(self, snapshot: int) -> Model:
         """The model that was in force at a snapshot. Raises ErmrestError 409 before the first."""
         if snapshot < self._models[0].since:
@@ -273,6 +284,8 @@ class Catalog:
                 if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
                     raise ErmrestError(507, "Insufficient storage.", str(error)) from error
                 raise
+            if transaction.truncated is not None:
+                self._models = transaction.truncated
             if transaction.changed_model:
                 # The empty model that a new catalog begins with is no part of its history.
                 self._models = [*(m for m in self._models if m.since), transaction.model]
@@ -280,6 +293,14 @@ class Catalog:
             return answer
         finally:
             self._lock.release()
+
+    def truncate(self, client: Client, until: int) -> None:
+        """Forget what had ended at a moment, or before."""
+
+        def work(transaction: Transaction) -> None:
+            transaction.truncated = history.truncate(transaction, until)
+
+        self.write(client, work)
 
     # -- what the demo and tests use ------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from . import compile as compiler
-from . import ddl, documents, functions, inputs, policy, render, rids, rows, url
+from . import ddl, documents, functions, history, inputs, policy, render, rids, rows, url
 from .ast import Query
 from .catalog import Catalog, Transaction
 from .model import Client, ErmrestError, Model, Table
@@ -202,6 +202,8 @@ class ErmrestService:
             case [api, *parts] if api in DATA and parts:
                 parsed = url.parse(api, "/".join(parts), query)
                 return await resource.data(parsed)
+            case ["history", span]:
+                return await resource.history(unquote(span))
             case ["textfacet" | "history" | "attributebinary", *_]:
                 raise unsupported(f"The sandbox has no {rest[0]} resource.")
         raise NoRouteError
@@ -307,6 +309,27 @@ class Resource:
         if target is not None:
             found["alias_target"] = target
         return self._json(found)
+
+    async def history(self, span: str) -> web.StreamResponse:
+        """`/history/FROM,UNTIL`: GET tells the range, DELETE forgets what had ended before it."""
+        low, comma, high = span.partition(",")
+        bounds = [None if text == "" else rids.decode(text) for text in (low, high)]
+        if not comma or any(text and bound is None for text, bound in zip((low, high), bounds, strict=True)):
+            raise malformed(f"History range {span!r} is not FROM,UNTIL.")
+        if not self.rights.catalog("owner"):
+            raise forbidden(self.client, f"owner access on catalog/{self.catalog.id}")
+        if self.at is not None:
+            raise conflict("History is that of the live catalog.")
+        if self.request.method in ("GET", "HEAD"):
+            return self._json(history.span(self.catalog, *bounds))
+        if self.request.method != "DELETE":
+            raise self._method()
+        if bounds[0] is not None:
+            raise malformed("History truncation requires an empty lower time bound.")
+        if (until := bounds[1]) is None:
+            raise malformed("History truncation requires an upper time bound.")
+        await self.service._in_thread(lambda: self.catalog.truncate(self.client, until))
+        return web.Response(status=204)
 
     async def entity_rid(self, rid: str) -> web.StreamResponse:
         """`/entity_rid/RID`: which table has the row."""
