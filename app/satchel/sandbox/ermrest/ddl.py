@@ -246,16 +246,34 @@ class Editor:
         self.touched.append(table)
         return key
 
-    @staticmethod
-    def _constraint(table: Table, document: Mapping[str, Any], words: list[str]) -> tuple[str, str]:
+    def _constraint(self, table: Table, document: Mapping[str, Any], words: list[str]) -> tuple[str, str]:
+        """A constraint's name: the one asked for, or one made of the table's and the columns'.
+
+        A constraint is always in its table's schema, whatever the document says.
+        """
         names: Any = document.get("names")
         if isinstance(names, list) and names and isinstance(names[0], list) and len(names[0]) == 2 and names[0][1]:
-            return (str(names[0][0] or table.schema), str(names[0][1]))
-        return (table.schema, "_".join([table.name, *words]))
+            return (table.schema, str(names[0][1]))
+        tables = self.schema(table.schema).tables.values()
+        taken = {key.constraint[1] for other in (*tables, table) for key in other.keys}
+        taken |= {fkey.constraint[1] for other in (*tables, table) for fkey in other.foreign_keys}
+        plain = found = "_".join([table.name, *words])
+        number = 0
+        while found in taken:
+            number += 1
+            found = f"{plain}{number}"
+        return (table.schema, found)
 
-    def add_fkey(self, document: Mapping[str, Any]) -> tuple[Table, ForeignKey]:
-        """A new foreign key; the rows are checked when the statements have run."""
+    def add_fkey(self, document: Mapping[str, Any], within: Table | None = None) -> tuple[Table, ForeignKey]:
+        """A new foreign key; the rows are checked when the statements have run.
+
+        Args:
+            document: the foreign key's document.
+            within: the table whose columns those are of which the document does not say it.
+        """
         froms: list[Any] = document.get("foreign_key_columns") or []
+        if within is not None:
+            froms = [{"schema_name": within.schema, "table_name": within.name, **c} for c in froms]
         tos: list[Any] = document.get("referenced_columns") or []
         if not froms or len(froms) != len(tos):
             raise malformed("A foreign key needs as many columns as it refers to.")

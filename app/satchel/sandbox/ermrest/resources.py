@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -18,7 +20,18 @@ from .problems import conflict, forbidden, malformed, unsupported
 if TYPE_CHECKING:
     from .routes import Resource
 
+_log = logging.getLogger(__name__)
 Locate = Callable[[Model], Any]
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    """Documents of the model have so many parts that can be of a wrong kind: whatever trips over one is a 400."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        _log.info("a document was refused", exc_info=True)
+        raise malformed(f"The document is not of the form that it should have: {error}.") from error
 
 
 def missing(detail: str) -> ErmrestError:
@@ -139,11 +152,13 @@ class ModelResource:
         given = await self._body()
         if not isinstance(given, list):
             given = [given]
-        made = await self.base.service._in_thread(lambda: self.base.catalog.create_schemas(given, self.base.client))
+        with _well_formed():
+            made = await self.base.service._in_thread(lambda: self.base.catalog.create_schemas(given, self.base.client))
         return self.base._json(made, status=201)
 
     async def _edit(self, change: Callable[[Transaction], Any]) -> Any:
-        return await self.base._write(change)
+        with _well_formed():
+            return await self.base._write(change)
 
     async def _change_schema(self, name: str) -> web.StreamResponse:
         if self.method == "POST":
@@ -425,7 +440,8 @@ class ModelResource:
             given = await self._body()
 
             def add(transaction: Transaction) -> list[dict[str, Any]]:
-                made, fkey = transaction.editor.add_fkey(given)
+                editor = transaction.editor
+                made, fkey = editor.add_fkey(given, editor.table(schema, name))
                 transaction.apply()
                 return [self._printer(transaction).fkey(made, fkey)]
 
