@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from satchel.core.bags.digests import Hashers, StoppedError, hash_file
+from satchel.core.bags.digests import Hashers, hash_file
 from satchel.core.bags.names import safe_name
+from satchel.core.bags.threads import in_thread
 from satchel.core.bags.writer import Entry, Inventory
 from satchel.core.deriva.hatrac import Hatrac
 from satchel.core.deriva.model import Table
@@ -149,7 +150,7 @@ class Assets:
     async def _all(
         self, assets: Iterator[Asset | AssetProblem], stage: Stage, do: _Do, begin: Callable[[Asset], _Begun]
     ) -> None:
-        lock = asyncio.Lock()
+        lock, stop = asyncio.Lock(), self._context.cancelled
 
         def some() -> list[_Begun | AssetProblem]:
             return [a if isinstance(a, AssetProblem) else begin(a) for a in itertools.islice(assets, AT_ONCE)]
@@ -157,10 +158,7 @@ class Assets:
         async def work() -> None:
             while True:
                 async with lock:
-                    try:
-                        begun = await asyncio.to_thread(some)
-                    except StoppedError:
-                        raise asyncio.CancelledError from None
+                    begun = await in_thread(stop, some)
                 if not begun:
                     return
                 for one in begun:
@@ -190,7 +188,7 @@ class Assets:
         ready, self._ready = self._ready, []
         self._flushed = time.monotonic()
         if ready:
-            await asyncio.to_thread(self._inventory.add, ready)
+            await in_thread(self._context.cancelled, self._inventory.add, ready)
 
     async def _one(self, begun: _Begun, stage: Stage, do: _Do) -> Entry:
         """Do it, unless another host has shown that it cannot be reached."""
@@ -217,7 +215,7 @@ class Assets:
         reason = _reason(error)
         if reason is None:
             raise error
-        await asyncio.to_thread(self._inventory.remove, asset.path)
+        await in_thread(self._context.cancelled, self._inventory.remove, asset.path)
         self.problems.append(
             AssetProblem(table=asset.table, rid=asset.rid, url=asset.url, reason=reason, message=error.message)
         )
@@ -272,7 +270,7 @@ class Assets:
         return await self._fetch_on(_Begun(begun.asset), stage)
 
     async def _fetch_on(self, begun: _Begun, stage: Stage) -> Entry:
-        asset = begun.asset
+        asset, stop = begun.asset, self._context.cancelled
         sink = _Sink(self._bag / asset.path, {*self._algorithms, *asset.sums})
         # A thread has its price: small files are handed to one once, whole.
         pieces: list[bytes] = []
@@ -287,9 +285,9 @@ class Assets:
                     if asset.length is not None and sink.hashers.length + waiting > asset.length:
                         break
                     if waiting >= HANDED_ON:
-                        await asyncio.to_thread(sink.take, pieces)
+                        await in_thread(stop, sink.take, pieces)
                         pieces, waiting = [], 0
-            digests = await asyncio.to_thread(sink.finish, pieces, asset)
+            digests = await in_thread(stop, sink.finish, pieces, asset)
         finally:
             sink.close()
         stage.add(1)

@@ -12,12 +12,13 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ParamSpec, TypeVar
 
 from satchel.core.bags.digests import Hashers, hash_file
+from satchel.core.bags.threads import in_thread
 from satchel.core.bags.writer import Entry
 from satchel.core.deriva.ermrest import CSV, Catalog
 from satchel.core.deriva.names import TableName
@@ -27,6 +28,8 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.export.csvpage import CsvPage, PageError, check
 from satchel.core.jobs.context import Context, Part
 
+P = ParamSpec("P")
+T = TypeVar("T")
 REQUESTS = 6
 """Pages on their way at once, over all tables."""
 WINDOW = 4
@@ -55,7 +58,7 @@ class _Plan:
 
     reached: ReachedTable
     path: str
-    rows: int = FIRST_ROWS
+    rows: int = field(default_factory=lambda: FIRST_ROWS)
     header: bytes | None = None
     row_bytes: float = 0.0
 
@@ -93,19 +96,23 @@ class Records:
         """Read one table. Raises SatchelError when a page cannot be had as it should be."""
         plan = _Plan(table, self.paths[table.name])
         file = self.bag / plan.path
-        await asyncio.to_thread(file.parent.mkdir, parents=True, exist_ok=True)
-        output = await asyncio.to_thread(_Output.open, file, self.algorithms, self.context, f"records/{table.name}")
+        output = _Output(file, self.algorithms, self.context, f"records/{table.name}")
         try:
+            await self._threaded(output.open)
             part.add(output.rows)
             if not output.finished:
                 await self._read_on(plan, output, part)
             return Done(table.name, output.entry(plan.path), output.rows)
         finally:
-            await asyncio.to_thread(output.close)
+            output.close()
+
+    async def _threaded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run in a thread what uses files; never left behind, for a job that goes on writes to the same ones."""
+        return await in_thread(self.context.cancelled, work, *args, **kwargs)
 
     async def _read_on(self, plan: _Plan, output: _Output, part: Part) -> None:
         if output.rows:
-            plan.header = await asyncio.to_thread(output.header)
+            plan.header = await self._threaded(output.header)
         rids = self.reached.rids(plan.reached.name)
         waiting: list[tuple[asyncio.Task[CsvPage], int]] = []
         try:
@@ -130,7 +137,7 @@ class Records:
                     Kind.INTERNAL,
                     f"{plan.reached.name} has {output.rows:,} rows in its file, not {plan.reached.rows:,}.",
                 )
-            await asyncio.to_thread(output.finish)
+            await self._threaded(output.finish)
         finally:
             for task, _ in waiting:
                 task.cancel()
@@ -141,7 +148,7 @@ class Records:
         last: str | None = None
         while count:
             async with self._solver:
-                some = await asyncio.to_thread(lambda n: list(itertools.islice(rids, n)), min(count, 50_000))
+                some = await self._threaded(lambda n: list(itertools.islice(rids, n)), min(count, 50_000))
             if not some:
                 raise SatchelError(Kind.INTERNAL, "The file of an interrupted export has more rows than belong to it.")
             count -= len(some)
@@ -150,7 +157,7 @@ class Records:
 
     async def _take(self, rids: Iterator[tuple[int, str]], plan: _Plan) -> list[str]:
         async with self._solver:
-            some = await asyncio.to_thread(lambda: list(itertools.islice(rids, plan.rows)))
+            some = await self._threaded(lambda: list(itertools.islice(rids, plan.rows)))
         return [rid for _, rid in some]
 
     def _queries(self, plan: _Plan, expected: Sequence[str], last: str | None) -> list[tuple[str, Sequence[str]]]:
@@ -197,38 +204,49 @@ class Records:
         if plan.header is None:
             plan.header = page.header
         plan.learn(page)
-        await asyncio.to_thread(output.append, page)
+        await self._threaded(output.append, page)
         part.add(page.rows)
 
 
 class _Output:
     """A table's file, appended to page by page, with checkpoints."""
 
-    def __init__(self, file: IO[bytes], hashers: Hashers, rows: int, context: Context, key: str) -> None:
-        self._file = file
-        self._hashers = hashers
-        self.rows = rows
+    def __init__(self, path: Path, algorithms: Sequence[str], context: Context, key: str) -> None:
+        self._path = path
+        # The checkpoint's own checksum is always among the algorithms, whatever the bag's are.
+        self._algorithms = {*algorithms, "sha256"}
         self._context = context
         self._key = key
+        self._opened: IO[bytes] | None = None
+        self._hashers = Hashers(self._algorithms)
         self._saved = time.monotonic()
+        self.rows = 0
         self.finished = False
 
-    @classmethod
-    def open(cls, path: Path, algorithms: Sequence[str], context: Context, key: str) -> _Output:
+    @property
+    def _file(self) -> IO[bytes]:
+        assert self._opened is not None  # noqa: S101 - `open` is the first thing done
+        return self._opened
+
+    def open(self) -> None:
         """Begin the file, or go on where its last checkpoint was. Anything behind that is cut off."""
-        kept: dict[str, Any] | None = context.recall(key)
+        path, context = self._path, self._context
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept: dict[str, Any] | None = context.recall(self._key)
         if kept is not None and path.exists() and path.stat().st_size >= kept["bytes"]:
-            # The checkpoint's own checksum is always among the algorithms, whatever the bag's are.
-            hashers = hash_file(path, {*algorithms, "sha256"}, limit=kept["bytes"], stop=context.cancelled)
+            hashers = hash_file(path, self._algorithms, limit=kept["bytes"], stop=context.cancelled)
             if hashers.length == kept["bytes"] and hashers.digests()["sha256"] == kept["sha256"]:
-                file = path.open("r+b")
-                file.truncate(kept["bytes"])
-                file.seek(kept["bytes"])
-                output = cls(file, hashers, kept["rows"], context, key)
-                output.finished = kept["finished"]
-                return output
-            context.log(f"{key}: what was written before the interruption is damaged; reading it again.", "warning")
-        return cls(path.open("w+b"), Hashers({*algorithms, "sha256"}), 0, context, key)
+                self._opened = path.open("r+b")
+                self._opened.truncate(kept["bytes"])
+                self._opened.seek(kept["bytes"])
+                self._hashers, self.rows, self.finished = hashers, kept["rows"], kept["finished"]
+                return
+        if kept is not None:
+            context.log(
+                f"{self._key}: what was written before the interruption is damaged or gone; reading it again.",
+                "warning",
+            )
+        self._opened = path.open("w+b")
 
     def header(self) -> bytes:
         """The file's first record."""
@@ -280,7 +298,8 @@ class _Output:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 __all__ = ["Done", "Records"]

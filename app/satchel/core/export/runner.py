@@ -171,7 +171,7 @@ class _Export:
             hashers = hash_file(path, algorithms)
             return Entry("data/schema.json", hashers.length, hashers.digests())
 
-        inventory.add([await asyncio.to_thread(write)])
+        inventory.add([await in_thread(self.context.cancelled, write)])
 
     async def _payload(
         self, bag: Path, inventory: Inventory, algorithms: Sequence[str]
@@ -308,7 +308,7 @@ class _Export:
         request, context, goal = self.request, self.context, self.goal
         if request.archive == "none":
             with context.stage("finish", "Put the bag in its place"):
-                await asyncio.to_thread(_place, bag, goal, self._remember(result))
+                await in_thread(context.cancelled, _place, bag, goal, self._remember(result))
         else:
             kind = request.archive
             total = await asyncio.to_thread(_size_of, bag)
@@ -324,7 +324,7 @@ class _Export:
                 await asyncio.to_thread(packed.unlink, missing_ok=True)
                 stop = context.cancelled
                 await in_thread(stop, pack, bag, packed, kind, bag.name, when, stop=stop, told=told, temporary=part)
-                await asyncio.to_thread(_place, packed, goal, self._remember(result))
+                await in_thread(stop, _place, packed, goal, self._remember(result))
         await asyncio.to_thread(shutil.rmtree, bag.parent, ignore_errors=True)
 
     def _remember(self, result: ExportResult) -> Callable[[Path], None]:
