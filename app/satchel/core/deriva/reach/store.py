@@ -56,8 +56,12 @@ class Store:
                 for old in file.parent.glob(file.name + "*"):
                     old.unlink()
             self._db = _connect(file)
-            with self._db:
-                self._begin(wanted)
+            try:
+                with self._db:
+                    self._begin(wanted)
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the file; what was added stays."""
@@ -265,9 +269,13 @@ def told(file: Path) -> Iterator[None]:
 
 def _connect(file: Path) -> sqlite3.Connection:
     db = sqlite3.connect(file, check_same_thread=False, timeout=30)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA cache_size = -16000")
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA cache_size = -16000")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
