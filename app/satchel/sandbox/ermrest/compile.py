@@ -10,6 +10,7 @@ aggregates, which count combinations, the path as it stands, grouped where rows 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import policy, types
@@ -93,6 +94,23 @@ def select(query: Query, model: Model, client: Client, at: int | None = None) ->
         plan.batches,
         query.option("arrays") == "json",
     )
+
+
+def refused_updates(model: Model, client: Client, table: Table, names: Iterable[str]) -> Compiled | None:
+    """A statement that finds a row which the client may not change, or None where rows make no difference.
+
+    Its SQL has `{ids}` where the `_id`s of the rows in question go, as a list of numbers.
+    """
+    build = Statement(model, client, None)
+    checks = [policy.rows(build, table, "d", "update")]
+    checks += [policy.value(build, table, "d", find_column(build.rights, table, name), "update") for name in names]
+    refused = [f"NOT coalesce({check}, 0)" for check in checks if check is not None]
+    if not refused:
+        return None
+    sql = (
+        f"SELECT d._id FROM {build.source(table)} AS d WHERE d._id IN ({{ids}}) AND ({balanced('OR', refused)}) LIMIT 1"
+    )
+    return Compiled(sql, build.params, [], build.tables, table=table)
 
 
 def targets(query: Query, model: Model, client: Client) -> Compiled:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -507,7 +507,15 @@ class Resource:
                 found: list[int] = []
                 if natural:
                     pairs = [(name, name) for name in natural]
-                    found = rows.update(transaction, target, given, pairs, targets, text_input=media == "csv")
+                    found = rows.update(
+                        transaction,
+                        target,
+                        given,
+                        pairs,
+                        targets,
+                        text_input=media == "csv",
+                        allowed=self._allowed(transaction, target, [c for c, _ in targets]),
+                    )
                 hit = set(found)
                 fresh = [row for place, row in enumerate(given) if place not in hit]
                 rows.insert(transaction, target, fresh, text_input=media == "csv")
@@ -526,6 +534,21 @@ class Resource:
             return self._print_inserted(transaction, target, made.ids, media)
 
         return work
+
+    def _allowed(
+        self, transaction: Transaction, table: Table, names: list[str]
+    ) -> Callable[[Sequence[int]], None] | None:
+        """What raises 403 when the client may not change columns of some rows; None where it may of all."""
+        refused = compiler.refused_updates(transaction.model, self.client, table, names)
+        if refused is None:
+            return None
+
+        def check(ids: Sequence[int]) -> None:
+            sql = refused.sql.replace("{ids}", ",".join(map(str, ids)))
+            if transaction.db.execute(sql, refused.params).fetchone() is not None:
+                raise forbidden(self.client, f"update access on one or more rows in table {label(table)}")
+
+        return check
 
     def _print_inserted(self, transaction: Transaction, table: Table, ids: list[int], media: str) -> bytes:
         natural = _natural_key(table)
@@ -566,7 +589,15 @@ class Resource:
 
         def work(transaction: Transaction) -> bytes:
             target = rows.find(transaction.model, table.schema, table.name)
-            found = rows.update(transaction, target, given, keys, targets, text_input=media == "csv")
+            found = rows.update(
+                transaction,
+                target,
+                given,
+                keys,
+                targets,
+                text_input=media == "csv",
+                allowed=self._allowed(transaction, target, [c for _, c in targets]),
+            )
             shown = [{name: given[place].get(name) for name in names} for place in found]
             return _print_plain(media, shown, names)
 

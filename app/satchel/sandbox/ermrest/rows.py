@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -210,6 +210,7 @@ def update(
     targets: Sequence[tuple[str, str]],
     *,
     text_input: bool = False,
+    allowed: Callable[[Sequence[int]], None] | None = None,
 ) -> list[int]:
     """Update rows that keys find.
 
@@ -220,6 +221,7 @@ def update(
         keys: pairs of input name and column; together they find rows.
         targets: pairs of input name and column to be set; a name that is missing from a row sets null.
         text_input: values are texts of CSV.
+        allowed: is given the inner ids of the rows that would change, and raises where one may not.
 
     Returns:
         For each input row that found a row its place among the inputs.
@@ -250,6 +252,8 @@ def update(
             found.append(place)
         for inner in ids:
             changes[inner] = values
+    if allowed is not None and changes:
+        allowed(list(changes))
     rewrite(transaction, table, changes)
     return found
 
