@@ -263,10 +263,11 @@ class Assets:
             return begun.known
         try:
             return await self._fetch_on(begun, stage)
-        except _AssetError:
-            if not begun.start:
+        except SatchelError as error:
+            if not begun.start or _reason(error) not in ("checksum", "length", "unusable"):
                 raise
-        # What an earlier run had left may have been of another file: once more, from its begin.
+        # What an earlier run had left may have been of another file, or the server be no good at parts of files: once
+        # more, from its begin.
         return await self._fetch_on(_Begun(begun.asset), stage)
 
     async def _fetch_on(self, begun: _Begun, stage: Stage) -> Entry:
