@@ -28,7 +28,7 @@ def _outcomes(name: str, url: str, ca: str, users: str) -> list[Outcome]:
     ("recording", "number"),
     [
         pytest.param(name, number, id=f"{name}: {step}")
-        for name in ("ermrest", "hatrac")
+        for name in ("ermrest", "hatrac", "export")
         for number, step in enumerate(steps(name))
     ],
 )

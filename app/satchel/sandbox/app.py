@@ -11,6 +11,7 @@ from aiohttp import web
 
 from .authn import Authn
 from .ermrest.routes import QUERY_SECONDS, ErmrestService
+from .export.service import ExportService, ExportSettings
 from .faults import Faults
 from .hatrac.service import HatracService
 
@@ -42,13 +43,17 @@ class Sandbox:
         folder: holds everything; may have been used before.
         faults: what goes wrong.
         limits: what is refused.
+        exports: how the export service keeps house.
     """
 
-    def __init__(self, folder: Path, faults: Faults, limits: Limits | None = None) -> None:
+    def __init__(
+        self, folder: Path, faults: Faults, limits: Limits | None = None, exports: ExportSettings | None = None
+    ) -> None:
         self.limits = limits or Limits()
         self.authn = Authn(folder / "authn")
         self.ermrest = ErmrestService(folder / "ermrest", seconds=self.limits.seconds, conflicts=self.limits.conflicts)
         self.hatrac = HatracService(folder / "hatrac")
+        self.export = ExportService(folder / "export", folder / "tls" / "ca.pem", exports or ExportSettings())
         self.faults = faults
 
     def application(self) -> web.Application:
@@ -65,6 +70,7 @@ class Sandbox:
             self.faults.wrap(request._payload_writer)
 
     async def _cleanup(self, _app: web.Application) -> None:
+        await self.export.close()
         await self.ermrest.close()
         await self.hatrac.close()
 
@@ -85,9 +91,9 @@ class Sandbox:
             if path.startswith("/hatrac"):
                 return await self.hatrac.handle(request, client)
             if path == "/":
-                return web.Response(text="This is Satchel's sandbox: /ermrest, /hatrac and /authn are here.\n")
+                return web.Response(text="This is Satchel's sandbox: /ermrest, /hatrac, /deriva and /authn are here.\n")
             if path.startswith("/deriva"):
-                return web.Response(status=501, text="The sandbox has no export service yet.\n")
+                return await self.export.handle(request, client, self.authn.token(request))
             return web.Response(status=404, text="<h1>Not Found</h1>\n", content_type="text/html")
         except (ConnectionResetError, asyncio.CancelledError, web.HTTPException):
             raise

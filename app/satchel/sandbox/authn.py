@@ -56,6 +56,11 @@ class Authn:
         session = self._session(request)
         return _PEOPLE[session.name] if session else NOBODY
 
+    def token(self, request: web.Request) -> str:
+        """The token that a request came with, where it is good; else nothing."""
+        session = self._session(request)
+        return session.token if session else ""
+
     def _session(self, request: web.Request) -> Session | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":

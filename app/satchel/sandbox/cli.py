@@ -51,6 +51,20 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--conflicts", action="store_true", help="503 for who writes to a catalog while somebody else does"
     )
+    found.add_argument(
+        "--keep-exports", type=int, default=5, metavar="N", help="results kept for each user (default 5; 0 for all)"
+    )
+    found.add_argument(
+        "--export-hours", type=float, default=24.0, metavar="H", help="hours a result is kept (default 24; 0 for ever)"
+    )
+    found.add_argument(
+        "--export-timeout", type=float, default=600.0, metavar="S", help="seconds an export may take (default 600)"
+    )
+    found.add_argument(
+        "--s3",
+        metavar="URL",
+        help="S3 endpoint for cloud_upload; its credentials come from AWS_ACCESS_KEY_ID and so on",
+    )
     found.add_argument("--seed", type=int, default=0, help="of what goes wrong")
     return found
 
@@ -91,11 +105,14 @@ async def _serve(folder: Path, options: argparse.Namespace) -> int:
     from aiohttp import web
 
     from .app import LONGEST_LINE_EVER, Limits, Sandbox
+    from .export.service import ExportSettings
     from .tls import certificates
 
     faults = Faults(options.latency / 1000, options.bandwidth * 1e6, options.fail, options.cut, options.seed)
     context, authority = certificates(folder / "tls")
-    sandbox = Sandbox(folder, faults, Limits(options.query_seconds, not options.long_urls, options.conflicts))
+    limits = Limits(options.query_seconds, not options.long_urls, options.conflicts)
+    exports = ExportSettings(options.keep_exports, options.export_hours, options.export_timeout, s3=options.s3)
+    sandbox = Sandbox(folder, faults, limits, exports)
     demo = await asyncio.to_thread(_demo, folder, options.demo, sandbox)
     runner = web.AppRunner(
         sandbox.application(),
