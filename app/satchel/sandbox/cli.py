@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
         "--export-timeout", type=float, default=600.0, metavar="S", help="seconds an export may take (default 600)"
     )
     found.add_argument(
+        "--export-wait",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="seconds an export waits for another one of the same user (default 5)",
+    )
+    found.add_argument(
         "--s3",
         metavar="URL",
         help="S3 endpoint for cloud_upload; its credentials come from AWS_ACCESS_KEY_ID and so on",
@@ -111,7 +118,9 @@ async def _serve(folder: Path, options: argparse.Namespace) -> int:
     faults = Faults(options.latency / 1000, options.bandwidth * 1e6, options.fail, options.cut, options.seed)
     context, authority = certificates(folder / "tls")
     limits = Limits(options.query_seconds, not options.long_urls, options.conflicts)
-    exports = ExportSettings(options.keep_exports, options.export_hours, options.export_timeout, s3=options.s3)
+    exports = ExportSettings(
+        options.keep_exports, options.export_hours, options.export_timeout, options.export_wait, options.s3
+    )
     sandbox = Sandbox(folder, faults, limits, exports)
     demo = await asyncio.to_thread(_demo, folder, options.demo, sandbox)
     runner = web.AppRunner(
