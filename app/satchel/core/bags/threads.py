@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -14,7 +15,8 @@ T = TypeVar("T")
 
 
 async def in_thread(stop: threading.Event, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking work in a thread. When this is cancelled the thread is told by `stop`, and waited for.
+    """Run blocking work in a thread. When this is cancelled, once or more, the thread is told by `stop` and waited
+    for.
 
     So nothing that the work uses (a file, a database) is closed under it. The work looks at `stop` often and raises
     `StoppedError`, which comes out as a cancellation.
@@ -24,7 +26,12 @@ async def in_thread(stop: threading.Event, work: Callable[P, T], /, *args: P.arg
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         stop.set()
-        await asyncio.gather(task, return_exceptions=True)
+        # Whoever is impatient cancels again; the thread is still at work then.
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody is left to hear of it
         raise
     except StoppedError:
         raise asyncio.CancelledError from None

@@ -32,6 +32,10 @@ class Entry:
     url: str | None = None
 
 
+_AT_ONCE = 1000
+"""Entries that are read in one go."""
+
+
 class Inventory:
     """The payload of a bag that is being made. Entries may be added and looked up from any thread."""
 
@@ -46,8 +50,9 @@ class Inventory:
         )
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file. What another thread is asking it is waited for: SQLite does not survive less."""
+        with self._lock:
+            self._db.close()
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Write entries down, replacing what was said of the same paths."""
@@ -64,16 +69,26 @@ class Inventory:
         return _entry(row) if row else None
 
     def __iter__(self) -> Iterator[Entry]:
-        for row in self._db.execute("SELECT * FROM entry ORDER BY path"):
-            yield _entry(row)
+        last = ""
+        while True:
+            with self._lock:
+                rows = self._db.execute(
+                    "SELECT * FROM entry WHERE path > ? ORDER BY path LIMIT ?", (last, _AT_ONCE)
+                ).fetchall()
+            yield from map(_entry, rows)
+            if len(rows) < _AT_ONCE:
+                return
+            last = rows[-1][0]
 
     def remove(self, path: str) -> None:
         """Forget a file that is no longer there as it was."""
-        self._db.execute("DELETE FROM entry WHERE path = ?", (path,))
+        with self._lock:
+            self._db.execute("DELETE FROM entry WHERE path = ?", (path,))
 
     def oxum(self) -> tuple[int, int]:
         """Bytes and number of payload files; unknown lengths count as 0."""
-        size, count = self._db.execute("SELECT coalesce(sum(length), 0), count(*) FROM entry").fetchone()
+        with self._lock:
+            size, count = self._db.execute("SELECT coalesce(sum(length), 0), count(*) FROM entry").fetchone()
         return int(size), int(count)
 
     def algorithms(self, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -87,7 +102,8 @@ class Inventory:
 
     def remote(self) -> int:
         """How many files are to be fetched."""
-        (count,) = self._db.execute("SELECT count(*) FROM entry WHERE url IS NOT NULL").fetchone()
+        with self._lock:
+            (count,) = self._db.execute("SELECT count(*) FROM entry WHERE url IS NOT NULL").fetchone()
         return int(count)
 
 
