@@ -110,11 +110,16 @@ def _loop() -> asyncio.AbstractEventLoop:
 async def _serve(folder: Path, options: argparse.Namespace) -> int:
     # Imported here: `satchel sandbox --help` answers at once.
     from aiohttp import web
+    from aiohttp.http_exceptions import HttpProcessingError
 
     from .app import LONGEST_LINE_EVER, Limits, Sandbox
     from .export.service import ExportSettings
     from .tls import certificates
 
+    # What is not HTTP is its sender's trouble, and answered.
+    logging.getLogger("aiohttp.server").addFilter(
+        lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    )
     faults = Faults(options.latency / 1000, options.bandwidth * 1e6, options.fail, options.cut, options.seed)
     context, authority = certificates(folder / "tls")
     limits = Limits(options.query_seconds, not options.long_urls, options.conflicts)

@@ -23,7 +23,7 @@ from .model import Client, ErmrestError, Model, Table
 from .problems import conflict, forbidden, malformed, unsupported
 from .rights import Rights, label
 from .statement import Compiled
-from .store import CATALOG_ACLS, Store
+from .store import CATALOG_ACLS, Store, check_id
 
 T = TypeVar("T")
 QUERY_SECONDS = 15.0
@@ -137,6 +137,8 @@ class ErmrestService:
         if "admin" not in client.attributes:
             raise ErmrestError(403, "Access forbidden.", "catalog")
         given = _json(await request.read())
+        if not isinstance(given, dict | None):
+            raise malformed("A catalog is described by an object.")
         catalog = await self._in_thread(lambda: self.store.create_catalog(client, given))
         return web.json_response({"id": catalog.id}, status=201, headers={"Location": f"/ermrest/catalog/{catalog.id}"})
 
@@ -145,9 +147,12 @@ class ErmrestService:
             raise ErmrestError(401, "Access requires authentication.", "alias")
         if request.method in ("POST", "PUT") and len(rest) <= 1:
             given = _json(await request.read()) or {}
-            name = rest[0] if rest else given.get("id")
+            name = rest[0] if rest else given.get("id") if isinstance(given, dict) else None
             if not isinstance(name, str) or not name:
                 raise malformed("An alias needs an id.")
+            check_id(name)
+            if not isinstance(given, dict) or not isinstance(given.get("alias_target"), str | None):
+                raise malformed("The target of an alias is the id of a catalog.")
             self._own_target(given.get("alias_target"), client)
             self.store.set_alias(name, given.get("alias_target"))
             return web.json_response({"id": name}, status=201, headers={"Location": f"/ermrest/catalog/{name}"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Mapping
@@ -77,8 +78,7 @@ class Store:
         with self._lock:
             wanted = given.get("id")
             if wanted is not None:
-                if not isinstance(wanted, str) or not wanted or not wanted.replace("-", "").replace("_", "").isalnum():
-                    raise malformed(f"Illegal catalog id {wanted!r}.")
+                check_id(wanted)
                 if self._find(wanted) is not None:
                     raise conflict(f"Catalog id {wanted} already in use.")
             number = wanted or self._next_number()
@@ -170,6 +170,12 @@ class Store:
             if found is None or found[1] is not None:
                 raise ErmrestError(404, "Resource not found.", f"alias {name}")
             self._registry.execute("DELETE FROM catalog WHERE id = ?", (name,))
+
+
+def check_id(wanted: Any) -> None:
+    """Raise ErmrestError 400 for what cannot be the id of a catalog or an alias."""
+    if not isinstance(wanted, str) or not re.fullmatch(r"[-_~.0-9A-Za-z]{1,100}", wanted) or wanted.strip(".") == "":
+        raise malformed(f"Illegal catalog id {wanted!r}.")
 
 
 def known_client(client: Client) -> dict[str, Any]:
