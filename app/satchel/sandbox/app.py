@@ -14,9 +14,12 @@ from .ermrest.routes import QUERY_SECONDS, ErmrestService
 from .export.service import ExportService, ExportSettings
 from .faults import Faults
 from .hatrac.service import HatracService
+from .identifiers.service import PREFIX as IDENTIFIERS
+from .identifiers.service import RESOLVED, IdentifierService
 
 _log = logging.getLogger(__name__)
 LARGEST_BODY = 1 << 30
+_WELCOME = "This is Satchel's sandbox: /ermrest, /hatrac, /deriva, /identifiers and /authn are here.\n"
 LONGEST_PATH = 4037
 """Bytes of a URL's path that the real servers take; what is longer is not found."""
 LONGEST_LINE = 8190
@@ -53,6 +56,7 @@ class Sandbox:
         self.authn = Authn(folder / "authn")
         self.ermrest = ErmrestService(folder / "ermrest", seconds=self.limits.seconds, conflicts=self.limits.conflicts)
         self.hatrac = HatracService(folder / "hatrac")
+        self.identifiers = IdentifierService(folder / "identifiers")
         self.export = ExportService(folder / "export", folder / "tls" / "ca.pem", exports or ExportSettings())
         self.faults = faults
 
@@ -71,6 +75,7 @@ class Sandbox:
 
     async def _cleanup(self, _app: web.Application) -> None:
         await self.export.close()
+        await self.identifiers.close()
         await self.ermrest.close()
         await self.hatrac.close()
 
@@ -91,7 +96,11 @@ class Sandbox:
             if path.startswith("/hatrac"):
                 return await self.hatrac.handle(request, client)
             if path == "/":
-                return web.Response(text="This is Satchel's sandbox: /ermrest, /hatrac, /deriva and /authn are here.\n")
+                return web.Response(
+                    text="This is Satchel's sandbox: /ermrest, /hatrac, /deriva, /identifiers and /authn are here.\n"
+                )
+            if path.startswith((IDENTIFIERS, *RESOLVED)):
+                return await self.identifiers.handle(request, client)
             if path.startswith("/deriva"):
                 return await self.export.handle(request, client, self.authn.token(request))
             return web.Response(status=404, text="<h1>Not Found</h1>\n", content_type="text/html")
