@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import logging
 import os
@@ -83,6 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not 0 <= getattr(options, name) <= 1:
             print(f"satchel sandbox: --{name} is a share between 0 and 1", file=sys.stderr)
             return 2
+    if options.s3 and importlib.util.find_spec("boto3") is None:
+        print("satchel sandbox: --s3 needs boto3: pip install deriva-satchel[s3]", file=sys.stderr)
+        return 2
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="sandbox: %(message)s")
     temporary = options.dir is None
     folder = Path(tempfile.mkdtemp(prefix="satchel-sandbox-")) if temporary else options.dir.absolute()

@@ -177,6 +177,9 @@ class ExportService:
             for name in ("files", "home", "tmp"):
                 (folder / name).mkdir(parents=True)
             (folder / _RUNNING).touch()
+            (folder / "home" / ".aws").mkdir()
+            # A bucket's name as part of the host's would be another host.
+            (folder / "home" / ".aws" / "config").write_text("[default]\ns3 =\n    addressing_style = path\n")
             (folder / _ACCESS).write_text(f"{client.id or '*'}\n")
             base = f"https://{request.host}/deriva/export/{kind}/{key}"
             identity = (
