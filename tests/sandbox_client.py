@@ -46,7 +46,8 @@ class Peer:
         """The same; must succeed. Gives the JSON of the answer, or its text."""
         answer = self.send(method, path, data, headers=headers)
         assert answer.status_code < 400, (method, path, answer.status_code, answer.text[:500])
-        return answer.json() if "json" in answer.headers.get("Content-Type", "") else answer.text
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        return answer.json() if kind == "application/json" else answer.text
 
     def get(self, path: str) -> Any:
         """GET as JSON."""

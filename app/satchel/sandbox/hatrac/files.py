@@ -86,13 +86,21 @@ class Hatrac:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(folder / "hatrac.db", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
+        # A commit is in the log and so outlives this process; `sync_log` puts it on the disk, for many commits at once.
+        self._db.execute("PRAGMA synchronous = NORMAL")
         for statement in _SETUP.split(";"):
             self._db.execute(statement)
         self._db.execute(
             "INSERT OR IGNORE INTO name VALUES ('', 'namespace', ?)",
             (json.dumps({"owner": ["admin"], "create": ["admin"], "subtree-owner": ["admin"]}),),
         )
+
+        self._log = folder / "hatrac.db-wal"
+
+    def sync_log(self) -> None:
+        """Put what has been committed so far on the disk."""
+        if self._log.exists():
+            sync(self._log)
 
     def close(self) -> None:
         """Close the database."""

@@ -53,6 +53,8 @@ class HatracService:
 
     def __init__(self, folder: Path) -> None:
         self.files = Hatrac(folder)
+        self._running: asyncio.Future[None] | None = None
+        self._next: asyncio.Future[None] | None = None
 
     async def close(self) -> None:
         """Close the files."""
@@ -61,9 +63,24 @@ class HatracService:
     async def handle(self, request: web.Request, client: Client) -> web.StreamResponse:
         """Answer a request; errors are answers too."""
         try:
-            return await self._route(request, client)
+            answer = await self._route(request, client)
         except HatracError as error:
             return _text(error.status, error.text)
+        if request.method not in ("GET", "HEAD"):
+            await self._durable()
+        return answer
+
+    async def _durable(self) -> None:
+        """Wait until all that is committed by now is on the disk: one write for all who wait."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._sync_after(self._running))
+        await asyncio.shield(self._next)
+
+    async def _sync_after(self, before: asyncio.Future[None] | None) -> None:
+        if before is not None and not before.done():
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None
+        await asyncio.to_thread(self.files.sync_log)
 
     async def _route(self, request: web.Request, client: Client) -> web.StreamResponse:
         raw = request.raw_path.partition("?")[0].removeprefix("/hatrac")
