@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import csv
 import io
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
 import msgspec
 
+from satchel.core.bags.threads import in_thread
 from satchel.core.deriva import reach
 from satchel.core.deriva.ermrest import CSV, Catalog
 from satchel.core.deriva.model import Table
@@ -134,7 +136,11 @@ class _Extent:
 
 @dataclass
 class PreviewSession:
-    """What was read for one record, to be asked again and again while a person chooses. Close it at the end."""
+    """What was read for one record, to be asked again and again while a person chooses. Close it at the end.
+
+    Questions are answered one at a time. A cancelled one is worked out to its end all the same, so that a person who
+    changes their mind quickly keeps one processor busy and not all of them.
+    """
 
     request: ExportRequest
     gathered: reach.Gathered
@@ -175,7 +181,7 @@ class PreviewSession:
             SatchelError: the offers do not fit the catalog.
         """
         async with self._lock:
-            return await asyncio.to_thread(self._solve, offers, costs)
+            return await in_thread(threading.Event(), self._solve, offers, costs)
 
     async def cost(self, offers: Offers, table: str) -> PreviewCost:
         """What it would change to leave a table out, or to take it in again. No network.
@@ -188,7 +194,7 @@ class PreviewSession:
             SatchelError: the offers do not fit the catalog.
         """
         async with self._lock:
-            return await asyncio.to_thread(self._cost, offers, table)
+            return await in_thread(threading.Event(), self._cost, offers, table)
 
     def close(self) -> None:
         """Close the file of what was read; it stays in the job's folder."""
