@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from .authn import Authn
+from .authn import LIFETIME, Authn
 from .ermrest.routes import QUERY_SECONDS, ErmrestService
 from .export.service import ExportService, ExportSettings
 from .faults import Faults
@@ -37,6 +37,8 @@ class Limits:
     """Whether long URLs are refused."""
     conflicts: bool = False
     """Whether a catalog refuses a second writer."""
+    session: float = LIFETIME
+    """Seconds that somebody who signs in stays signed in."""
 
 
 class Sandbox:
@@ -53,7 +55,7 @@ class Sandbox:
         self, folder: Path, faults: Faults, limits: Limits | None = None, exports: ExportSettings | None = None
     ) -> None:
         self.limits = limits or Limits()
-        self.authn = Authn(folder / "authn")
+        self.authn = Authn(folder / "authn", self.limits.session)
         self.ermrest = ErmrestService(folder / "ermrest", seconds=self.limits.seconds, conflicts=self.limits.conflicts)
         self.hatrac = HatracService(folder / "hatrac")
         self.identifiers = IdentifierService(folder / "identifiers")

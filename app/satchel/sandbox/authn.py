@@ -37,9 +37,13 @@ class Session:
 
 
 class Authn:
-    """Sessions by token. The two lasting ones are kept in the folder; others end with the server."""
+    """Sessions by token, each for `lifetime` seconds.
 
-    def __init__(self, folder: Path) -> None:
+    The two lasting ones are kept in the folder; others end with the server at the latest.
+    """
+
+    def __init__(self, folder: Path, lifetime: float = LIFETIME) -> None:
+        self.lifetime = lifetime
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / "tokens.json"
         if kept.exists():
@@ -85,7 +89,7 @@ class Authn:
                 del self._sessions[session.token]
             return web.Response(status=204)
         if request.method == "PUT":
-            session.expires = max(session.expires, time.time() + LIFETIME)
+            session.expires = max(session.expires, time.time() + self.lifetime)
         elif request.method not in ("GET", "HEAD"):
             return web.Response(status=405, text="Method not allowed.\n")
         return web.json_response(describe(session))
@@ -97,7 +101,7 @@ class Authn:
         if expected is None or not secrets.compare_digest(password.encode(), expected.encode()):
             return web.Response(status=401, text="Authentication failed: wrong user name or password.\n")
         now = time.time()
-        session = Session(name, secrets.token_urlsafe(24), now, now + LIFETIME)
+        session = Session(name, secrets.token_urlsafe(24), now, now + self.lifetime)
         self._sessions[session.token] = session
         answer = web.json_response(describe(session))
         answer.set_cookie("webauthn", session.token, secure=True, httponly=True, path="/")

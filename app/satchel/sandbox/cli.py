@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .authn import ADMIN, PASSWORDS, Authn, write_private
+from .authn import ADMIN, LIFETIME, PASSWORDS, Authn, write_private
 from .faults import Faults
 
 if TYPE_CHECKING:
@@ -73,6 +73,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="S3 endpoint for cloud_upload; its credentials come from AWS_ACCESS_KEY_ID and so on",
     )
+    found.add_argument(
+        "--session-seconds",
+        type=float,
+        default=LIFETIME,
+        metavar="S",
+        help="how long somebody who signs in stays signed in (default a day)",
+    )
     found.add_argument("--seed", type=int, default=0, help="of what goes wrong")
     return found
 
@@ -126,7 +133,7 @@ async def _serve(folder: Path, options: argparse.Namespace) -> int:
     )
     faults = Faults(options.latency / 1000, options.bandwidth * 1e6, options.fail, options.cut, options.seed)
     context, authority = certificates(folder / "tls")
-    limits = Limits(options.query_seconds, not options.long_urls, options.conflicts)
+    limits = Limits(options.query_seconds, not options.long_urls, options.conflicts, options.session_seconds)
     exports = ExportSettings(
         options.keep_exports, options.export_hours, options.export_timeout, options.export_wait, options.s3
     )
