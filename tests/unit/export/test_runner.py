@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,45 @@ async def test_what_somebody_else_put_there_meanwhile_stays(
     assert (job.out / "mine.zip").read_text() == "somebody's"
     (job.out / "mine.zip").unlink()
     assert (await job.run()).valid
+
+
+@pytest.mark.parametrize("archive", ["tgz", "none"])
+@pytest.mark.parametrize("links", [True, False])
+async def test_a_name_that_is_taken_at_the_last_moment_stays_somebody_elses(
+    sandbox: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: str, links: bool
+) -> None:
+    """As by another export into the same folder."""
+    job = Job(sandbox, tmp_path, name="mine", archive=archive)
+    goal = job.out / ("mine" if archive == "none" else "mine.tgz")
+    mark = runner._mark
+
+    def late(made: Path) -> list[int]:
+        if archive == "none":
+            goal.mkdir()
+            (goal / "x").write_text("somebody's")
+        else:
+            goal.write_text("somebody's")
+        return mark(made)
+
+    def no_links(*_paths: Path) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    else:
+        monkeypatch.setattr(runner, "_mark", late)
+        with pytest.raises(SatchelError) as caught:
+            await job.run()
+        assert caught.value.kind is Kind.FILES
+        assert f"{goal} is already there" in caught.value.message
+        assert (goal / "x" if archive == "none" else goal).read_text() == "somebody's"
+        assert job.seen() == [goal.name]
+        (shutil.rmtree if archive == "none" else Path.unlink)(goal)
+        monkeypatch.setattr(runner, "_mark", mark)
+    result = await job.run()
+    assert (result.bag or result.archive) == str(goal)
+    assert job.seen() == [goal.name]
+    assert job.hidden() == []
 
 
 async def test_a_result_that_was_replaced_is_not_taken_for_its_own(

@@ -7,6 +7,7 @@ and on the disk. What a phase has verified is in checkpoints or in the inventory
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -414,12 +415,33 @@ def _clear(bag: Path, listed_files: set[str]) -> None:
 
 def _place(made: Path, goal: Path, before: Callable[[Path], None]) -> None:
     """Give a bag's folder, or an archive that is on the disk already, its name."""
-    if made.is_dir():
+    folder = made.is_dir()
+    if folder:
         sync_tree(made)
     _must_be_free(goal)
     before(made)
-    made.rename(goal)
+    try:
+        if folder:
+            made.rename(goal)  # fails where a folder is that holds something
+        else:
+            _rename_file(made, goal)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            _must_be_free(goal)
+        raise
     sync_folder(goal.parent)
+
+
+def _rename_file(made: Path, goal: Path) -> None:
+    """Rename a file unless the name is taken, even if it was taken this very moment."""
+    try:
+        os.link(made, goal)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links; the name was free when last looked at
+        made.rename(goal)
+    else:
+        made.unlink()
 
 
 def _mark(made: Path) -> list[int]:
