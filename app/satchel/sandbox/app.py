@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from .authn import LIFETIME, Authn
+from .credenza.service import CredenzaService
 from .ermrest.routes import QUERY_SECONDS, ErmrestService
 from .export.service import ExportService, ExportSettings
 from .faults import Faults
@@ -56,6 +57,7 @@ class Sandbox:
     ) -> None:
         self.limits = limits or Limits()
         self.authn = Authn(folder / "authn", self.limits.session)
+        self.credenza = CredenzaService(self.authn)
         self.ermrest = ErmrestService(folder / "ermrest", seconds=self.limits.seconds, conflicts=self.limits.conflicts)
         self.hatrac = HatracService(folder / "hatrac")
         self.identifiers = IdentifierService(folder / "identifiers")
@@ -87,7 +89,7 @@ class Sandbox:
             return refused
         try:
             if path.startswith("/authn"):
-                return await self.authn.handle(request)
+                return await self.credenza.handle(request)
             if self.faults.any:
                 instead = await self.faults.before()
                 if instead is not None:
@@ -98,9 +100,7 @@ class Sandbox:
             if path.startswith("/hatrac"):
                 return await self.hatrac.handle(request, client)
             if path == "/":
-                return web.Response(
-                    text="This is Satchel's sandbox: /ermrest, /hatrac, /deriva, /identifiers and /authn are here.\n"
-                )
+                return web.Response(text=_WELCOME)
             if path.startswith((IDENTIFIERS, *RESOLVED)):
                 return await self.identifiers.handle(request, client)
             if path.startswith("/deriva"):
