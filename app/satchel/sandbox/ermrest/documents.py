@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import rids
 from .model import Client, Column, ForeignKey, Key, Model, Schema, Table
 from .rights import Rights
 
@@ -11,6 +12,15 @@ EVERYONE = {"insert": ["*"], "update": ["*"]}
 """The ACLs of a foreign key that was given none."""
 _READ_ONLY = {"select": False, "update": True, "insert": True, "delete": True, "owner": True, "create": True}
 """Which rights a snapshot takes away from everyone."""
+
+
+FEATURES = {
+    "trs": True, "tcrs": True, "history_control": True, "implicit_fkey_index": True, "catalog_post_input": True,
+    "catalog_alias": True, "quantified_value_lists": True, "quantified_rid_lists": True, "rid_lease": True,
+    "registry_catalog": True, "csv_array_json": True,
+    "indexing_preferences": {"btree": True, "btree_column_list": True, "trgm": True, "gin_array": True},
+}  # fmt: skip
+"""What `/ermrest` says that it can."""
 
 
 class Printer:
@@ -35,6 +45,9 @@ class Printer:
     def schemas(self) -> dict[str, Any]:
         """The whole `/schema` document."""
         document: dict[str, Any] = {
+            # The moment of the last change of the model, which is not that of the catalog.
+            "snaptime": rids.encode(self.model.since),
+            "features": FEATURES,
             "schemas": {s.name: self.schema(s) for s in self.model.schemas.values() if self.sees_schema(s)},
             "acls": self.acls(self.model.acls),
             "annotations": self.model.annotations,

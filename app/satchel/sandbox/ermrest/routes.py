@@ -36,12 +36,6 @@ _ACLS = {
 }
 LATEST = (1 << 63) - 1
 """The last snapshot number there is."""
-FEATURES = {
-    "trs": True, "tcrs": True, "history_control": True, "implicit_fkey_index": True, "catalog_post_input": True,
-    "catalog_alias": True, "quantified_value_lists": True, "quantified_rid_lists": True, "rid_lease": True,
-    "registry_catalog": True, "csv_array_json": True,
-    "indexing_preferences": {"btree": True, "btree_column_list": True, "trgm": True, "gin_array": True},
-}  # fmt: skip
 _NOT_FOUND = (
     "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>The requested URL was not "
     "found on the server. If you entered the URL manually please check your spelling and try again.</p>\n"
@@ -120,7 +114,7 @@ class ErmrestService:
         parts = raw.removeprefix("/ermrest").strip("/").split("/")
         match parts:
             case [""]:
-                return web.json_response({"version": "0.5.0", "features": FEATURES})
+                return web.json_response({"version": "0.5.0", "features": documents.FEATURES})
             case ["catalog"]:
                 return await self._catalogs(request, client)
             case ["alias", *rest]:
@@ -304,7 +298,7 @@ class Resource:
                 "create": live and self.rights.catalog("create"),
                 "owner": live and self.rights.catalog("owner"),
             },
-            "features": FEATURES,
+            "features": documents.FEATURES,
             "id": self.name,
             "is_persistent": True,
         }
