@@ -203,6 +203,7 @@ def _ready(
         "credential": str(files["admin"]),
         "credential_user": str(files["user"]),
         "users": str(users),
+        "identifiers": f"https://{host}/identifiers/",
         "catalog": demo.get("catalog"),
         "root": demo.get("root"),
         "dataset": demo.get("dataset"),

@@ -138,6 +138,13 @@ def test_a_bucket_that_is_not_there(user: Person, catalog: Catalog, bucket: Any,
     assert bucket.list_objects_v2(Bucket="bags").get("KeyCount") == before
 
 
+def test_an_address_stays_one_line(user: Person, catalog: Catalog) -> None:
+    rewrite = {"input_paths": ["Species.csv"], "remote_path": "https://example.org/\r\nSet-Cookie: a=b"}
+    posts = [{"processor": "url_rewrite", "processor_params": rewrite}]
+    answer = user.post("/deriva/export/file", catalog.spec(SPECIES, post_processors=posts))
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (502, False)
+
+
 def test_rewritten_addresses(user: Person, catalog: Catalog) -> None:
     posts = [
         {

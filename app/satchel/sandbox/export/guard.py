@@ -23,6 +23,10 @@ class OutsideError(PermissionError):
     """The job wanted something that is none of its business."""
 
 
+class OtherHostError(Exception):
+    """The job wanted to ask another server: a real one would, the sandbox does not."""
+
+
 def stand(folder: Path, ports: set[int], names: set[str]) -> None:
     """Put the second wall up; it cannot be taken down again.
 
@@ -100,7 +104,6 @@ def hold_paths(files: Path) -> None:
 
 def hold_requests(own: str, authority: str) -> None:
     """Let `requests` ask only the server at `own` (host and port), and verify it by the given authority."""
-    from deriva.transfer.download import DerivaDownloadConfigurationError
     from requests.adapters import HTTPAdapter
 
     send = HTTPAdapter.send
@@ -108,9 +111,7 @@ def hold_requests(own: str, authority: str) -> None:
     def guarded(self: HTTPAdapter, request: Any, *arguments: Any, **options: Any) -> Any:
         parts = urlsplit(request.url)
         if parts.scheme != "https" or parts.netloc.lower() != own:
-            raise DerivaDownloadConfigurationError(
-                f"The sandbox exports from itself alone, and asks no other host: {parts.scheme}://{parts.netloc}"
-            )
+            raise OtherHostError(f"The sandbox's export asks no other host: {parts.scheme}://{parts.netloc}")
         options["verify"] = authority
         return send(self, request, *arguments, **options)
 

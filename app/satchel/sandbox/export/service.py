@@ -21,6 +21,7 @@ from aiohttp import web
 from satchel.sandbox.ermrest.model import Client
 
 _logger = logging.getLogger(__name__)
+LARGEST_SPEC = 16 << 20
 KINDS = ("bdbag", "file")
 _NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _RUNNING, _ACCESS = "running", "access"
@@ -101,7 +102,7 @@ class ExportService:
             return web.Response(status=404, text="<h1>Not Found</h1>\n", content_type="text/html")
         except ExportError as error:
             # deriva.web writes "None" where its generic sentence should be.
-            return web.Response(status=error.status, text=f"None Detail: {error}\n", content_type="text/plain")
+            return _text(error.status, f"None Detail: {error}\n", "text/plain")
 
     # -- results ----------------------------------------------------------------------------------------------------
 
@@ -157,6 +158,8 @@ class ExportService:
     # -- exports ----------------------------------------------------------------------------------------------------
 
     async def _export(self, request: web.Request, client: Client, token: str, kind: str) -> web.StreamResponse:
+        if (request.content_length or 0) > LARGEST_SPEC:
+            raise ExportError(413, f"A spec has at most {LARGEST_SPEC} bytes.")
         try:
             spec = json.loads(await request.read())
         except (ValueError, RecursionError) as error:
@@ -214,12 +217,10 @@ class ExportService:
         except (KeyError, AttributeError, TypeError, ValueError) as error:
             raise ExportError(400, f"Error parsing configuration: [{type(error).__name__}] {error}") from None
         if parts.hostname not in _NAMES or port not in (None, int(host.rpartition(":")[2])):
-            raise ExportError(
-                409,
-                f"[DerivaDownloadConfigurationError] The sandbox exports from its own catalogs, not from {asked}.",
-            )
-        posts = spec.get("post_processors") or []
-        if any(isinstance(p, dict) and p.get("processor") == "cloud_upload" for p in posts) and not self.settings.s3:
+            raise ExportError(501, f"The sandbox exports from its own catalogs, not from {asked}.")
+        posts = spec.get("post_processors")
+        names = [p.get("processor") for p in posts if isinstance(p, dict)] if isinstance(posts, list) else []
+        if "cloud_upload" in names and not self.settings.s3:
             raise ExportError(501, "The sandbox uploads only to an S3 endpoint that it was started with (--s3 URL).")
         return {
             "spec": spec,
@@ -288,18 +289,26 @@ class ExportService:
         (folder / _RUNNING).unlink(missing_ok=True)
 
 
+def _text(status: int, text: str, kind: str, headers: dict[str, str] | None = None) -> web.Response:
+    # What a spec says need not be text that can be written.
+    body = text.encode("utf-8", "replace")
+    return web.Response(status=status, body=body, content_type=kind, charset="utf-8", headers=headers)
+
+
 def _answer(base: str, outputs: dict[str, dict[str, Any]], kind: str) -> web.Response:
     """201 and the addresses of what was made. Location is there for one file and for an identifier only."""
     if kind == "file":
         urls = []
         for name, about in outputs.items():
             remote = about.get("remote_paths")
-            urls.append(str(remote[0]) if remote else f"{base}/{quote(name)}")
-        headers = {"Location": urls[0]} if len(urls) == 1 else {}
-        return web.Response(status=201, text="\n".join(urls), content_type="text/uri-list", headers=headers)
-    about = next(iter(outputs.values()), {})
-    urls = [base]
-    if about.get("identifier_landing_page"):
-        urls = [str(about["identifier_landing_page"]), base]
-    headers = {"Location": urls[0]} if len(urls) > 1 else {}
-    return web.Response(status=201, text="\n".join(urls), content_type="text/uri-list", headers=headers)
+            urls.append(str(remote[0]) if remote else f"{base}/{quote(name, errors='surrogateescape')}")
+        located = len(urls) == 1
+    else:
+        about = next(iter(outputs.values()), {})
+        landing = about.get("identifier_landing_page")
+        urls = [str(landing), base] if landing else [base]
+        located = len(urls) > 1
+    for url in urls:
+        if not url.isascii() or not url.isprintable():
+            raise ExportError(502, f"The spec makes an address that is none: {url!r}")
+    return _text(201, "\n".join(urls), "text/uri-list", {"Location": urls[0]} if located else None)

@@ -10,6 +10,8 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,6 +25,7 @@ def main() -> int:
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     job = json.load(sys.stdin)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         outcome = _run(job)
     except Exception as error:
@@ -42,6 +45,10 @@ def _tell(answer: TextIO, outcome: dict[str, Any]) -> None:
 def _status(error: Exception) -> int:
     from deriva.transfer import download
 
+    from .guard import OtherHostError
+
+    if isinstance(error, OtherHostError):
+        return 501
     if isinstance(error, download.DerivaDownloadAuthenticationError):
         return 401
     if isinstance(error, download.DerivaDownloadAuthorizationError):
@@ -95,12 +102,19 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _log(path: Path) -> None:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s - %(levelname)s - %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
+
+
+def _end_with(parent: int) -> None:
+    """Nobody waits for the outcome once the server is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _limit() -> None:
