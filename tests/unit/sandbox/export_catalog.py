@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
+import sys
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deriva.core.ermrest_model import Column, Table, builtin_types
 
+from sandbox_process import SandboxProcess
 from unit.sandbox.people import Person
 
 CONTENT = b"witchcraft\n" * 100
@@ -77,3 +81,15 @@ def make(admin: Person) -> Catalog:
 def add_image(admin: Person, catalog: str, url: str, filename: str = "w.dat") -> None:
     row = {"URL": url, "Filename": filename, "Length": str(len(CONTENT)), "MD5": MD5}
     assert admin.post(f"/ermrest/catalog/{catalog}/entity/eye:Image", [row]).status_code == 200
+
+
+def deriva_export(sandbox: SandboxProcess, kind: str, spec: Path, out: Path, home: Path) -> str:
+    """`deriva-export-cli`, as it is installed."""
+    command = [
+        sys.executable, "-c", "import sys; from deriva.transfer.download.deriva_export import main; sys.exit(main())",
+        "--credential-file", sandbox.credential, "--export-type", kind, "--output-dir", str(out),
+        sandbox.host, str(spec), "NAME=mouse",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, env={"HOME": str(home)}, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stderr

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,24 +218,6 @@ def test_the_form_gives_a_cookie_that_stays_at_home(empty_sandbox: SandboxProces
     for wrong in ({"username": "user", "password": "admin"}, {"username": "nobody", "password": ""}, {}):
         refused = Person(empty_sandbox).ask("POST", "/authn/session", data=wrong)
         assert (refused.status_code, "Set-Cookie" in refused.headers) == (401, False)
-
-
-@pytest.fixture(scope="module")
-def brief() -> Iterator[SandboxProcess]:
-    with start_sandbox("--demo", "none", "--session-seconds", "4") as running:
-        yield running
-
-
-def test_a_token_ends_when_it_said(brief: SandboxProcess) -> None:
-    person = Person(brief)
-    person.session.headers["Cookie"] = cookie(brief)
-    first = person.get("/authn/session").json()
-    assert first["client"]["id"] == "user"
-    time.sleep(0.2)
-    assert person.ask("PUT", "/authn/session").json()["expires"] > first["expires"]
-    time.sleep(4.5)
-    assert person.get("/authn/session").status_code == 404
-    assert person.post("/ermrest/catalog", None).status_code == 401
 
 
 def test_who_is_signed_in_stays_so_when_the_server_starts_again() -> None:

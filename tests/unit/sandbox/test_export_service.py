@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -14,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import bdbag.bdbag_api
+import psutil
 import pytest
 
 from sandbox_process import SandboxProcess, start_sandbox
 from unit.sandbox import export_catalog
-from unit.sandbox.export_catalog import CONTENT, MD5, SPECIES, Catalog, query
+from unit.sandbox.export_catalog import CONTENT, MD5, SPECIES, Catalog, deriva_export, query
 from unit.sandbox.people import Person
 
 BDBAG, FILE = "/deriva/export/bdbag", "/deriva/export/file"
@@ -201,6 +200,8 @@ def test_what_a_killed_server_was_working_at_is_no_result(tmp_path: Path) -> Non
                 time.sleep(0.02)
             running.kill()
             assert asking.exception() is not None
+        while [p for p in psutil.process_iter(["cwd"]) if str(running.folder) in (p.info["cwd"] or "")]:
+            time.sleep(0.1)
         port = running.ready["host"].rpartition(":")[2]
         running.start("--port", port)
         assert len(list(running.folder.glob("export/admin/*"))) == 1
@@ -208,18 +209,6 @@ def test_what_a_killed_server_was_working_at_is_no_result(tmp_path: Path) -> Non
 
 
 # -- deriva-py's client ---------------------------------------------------------------------------------------------
-
-
-def deriva_export(sandbox: SandboxProcess, kind: str, spec: Path, out: Path, home: Path) -> str:
-    """`deriva-export-cli`, as it is installed."""
-    command = [
-        sys.executable, "-c", "import sys; from deriva.transfer.download.deriva_export import main; sys.exit(main())",
-        "--credential-file", sandbox.credential, "--export-type", kind, "--output-dir", str(out),
-        sandbox.host, str(spec), "NAME=mouse",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env={"HOME": str(home)}, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
 
 
 @pytest.mark.parametrize(("kind", "made"), [("bdbag", {"trial.zip"}), ("file", {"Species.csv", "mouse.json"})])

@@ -13,10 +13,15 @@ import pytest
 
 from sandbox_process import SandboxProcess
 from unit.sandbox import export_catalog
-from unit.sandbox.export_catalog import SPECIES, query
+from unit.sandbox.export_catalog import SPECIES, Catalog, query
 from unit.sandbox.people import Person
 
 ASSETS = "/attribute/eye:Image/url:=URL,length:=Length,filename:=Filename,md5:=MD5"
+
+
+@pytest.fixture(scope="module")
+def shared(empty_sandbox: SandboxProcess) -> Catalog:
+    return export_catalog.make(Person(empty_sandbox, "admin"))
 
 
 def outside(folder: Path) -> set[str]:
@@ -55,11 +60,10 @@ def outside(folder: Path) -> set[str]:
         },
     ],
 )
-def test_a_spec_stays_in_its_folder(empty_sandbox: SandboxProcess, change: dict[str, Any]) -> None:
+def test_a_spec_stays_in_its_folder(empty_sandbox: SandboxProcess, shared: Catalog, change: dict[str, Any]) -> None:
     admin = Person(empty_sandbox, "admin")
-    catalog = export_catalog.make(admin)
     before = outside(empty_sandbox.folder)
-    spec = catalog.spec(*change.pop("queries"), **change)
+    spec = shared.spec(*change["queries"], **{name: value for name, value in change.items() if name != "queries"})
     answer = admin.post("/deriva/export/bdbag", spec)
     assert answer.status_code == 409, answer.text
     assert outside(empty_sandbox.folder) == before
@@ -100,10 +104,9 @@ def test_no_other_server_is_asked(empty_sandbox: SandboxProcess, scheme: str) ->
     assert listed.status_code == 201
 
 
-def test_classes_by_name_are_not_imported(empty_sandbox: SandboxProcess) -> None:
+def test_classes_by_name_are_not_imported(empty_sandbox: SandboxProcess, shared: Catalog) -> None:
     admin = Person(empty_sandbox, "admin")
-    catalog = export_catalog.make(admin)
-    answer = admin.post("/deriva/export/bdbag", catalog.spec({**SPECIES, "processor_type": "subprocess.Popen"}))
+    answer = admin.post("/deriva/export/bdbag", shared.spec({**SPECIES, "processor_type": "subprocess.Popen"}))
     assert answer.status_code == 409
     assert "whitelist" in answer.text
 

@@ -6,8 +6,10 @@ The S3 server is moto's: it installs with pip alone, is kept up with boto3, and 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -18,7 +20,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from sandbox_process import SandboxProcess, start_sandbox
 from unit.sandbox import export_catalog
-from unit.sandbox.export_catalog import SPECIES, Catalog
+from unit.sandbox.export_catalog import SPECIES, Catalog, deriva_export
 from unit.sandbox.people import Person
 
 JSON = {"Accept": "application/json"}
@@ -102,6 +104,19 @@ def test_a_bag_is_uploaded_and_gets_an_identifier(
     held = bucket.head_object(Bucket="bags", Key=key)
     assert held["ContentType"] == "application/zip"
     assert held["Metadata"]["content-md5"] == hashlib.md5(content).hexdigest()
+
+
+def test_deriva_export_downloads_a_bag_that_has_an_identifier(
+    house: SandboxProcess, catalog: Catalog, tmp_path: Path
+) -> None:
+    posts = [identifier(locations=["https://example.org/bag.zip"], test=True)]
+    spec, out = tmp_path / "spec.json", tmp_path / "out"
+    spec.write_text(json.dumps(catalog.spec(SPECIES, post_processors=posts)))
+    out.mkdir()
+    deriva_export(house, "bdbag", spec, out, tmp_path)
+    made = hashlib.sha256((out / "trial.zip").read_bytes()).hexdigest()
+    (found,) = Person(house).get(f"/identifiers/checksum/{made}").json()["identifiers"]
+    assert found["identifier"].startswith("ark:/99999/")
 
 
 def test_files_are_uploaded_and_their_addresses_answered(user: Person, catalog: Catalog, bucket: Any) -> None:
