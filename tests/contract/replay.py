@@ -66,10 +66,12 @@ def _masked(value: Any, known: dict[str, Any], key: str | None = None) -> Any:
     if isinstance(value, list):
         return [_masked(item, known) for item in value]
     if isinstance(value, str):
+        # Times first: a short RID may occur among their digits.
+        value = _TIME.sub("<time>", value)
         for name, text in known.items():
             if isinstance(text, str) and len(text) > 2:
-                value = value.replace(text, f"<{name}>")
-        return _SNAP.sub("<snap>", _TIME.sub("<time>", value))
+                value = re.sub(rf"(?<![0-9A-Za-z]){re.escape(text)}(?![0-9A-Za-z])", f"<{name}>", value)
+        return _SNAP.sub("<snap>", value)
     return value
 
 

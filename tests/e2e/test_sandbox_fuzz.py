@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sandbox_client import Peer, column, refer, table
 from sandbox_process import SandboxProcess
 
-EXAMPLES = 400
+EXAMPLES = 250
 
 
 class RawConnection(http.client.HTTPSConnection):

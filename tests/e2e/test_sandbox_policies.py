@@ -218,3 +218,51 @@ def test_writing_asks_each_row(admin: Peer, user: Peer) -> None:
     assert answer.status_code == 403
     assert user.send("PUT", f"{catalog}/attributegroup/s:T/o:=N;N", [{"o": 1, "N": 10}]).status_code == 200
     assert [r["N"] for r in admin.get(f"{catalog}/entity/s:T@sort(N)")] == [2, 3, 4, 5, 10]
+
+
+def test_rights_of_rows_are_summed_up(admin: Peer, user: Peer) -> None:
+    catalog = admin.new_catalog(
+        table("T", column("N", "int4", need=True), column("Owner"), column("Fixed"), keys=[["N"]])
+    )
+    of = f"{catalog}/schema/s/table/T"
+    admin.ask("PUT", f"{of}/acl_binding/mine", {"types": ["update"], "scope_acl": ["*"], "projection": "Owner"})
+    admin.ask("PUT", f"{of}/column/Fixed/acl/update", [])
+    admin.ask("PUT", f"{of}/column/Fixed/acl_binding/mine", False)
+    admin.ask("POST", f"{catalog}/entity/s:T", [{"N": 1, "Owner": "user"}, {"N": 2, "Owner": "admin"}])
+    path = f"{catalog}/attribute/s:T/RID,N,t:=trs(RID),c:=tcrs(RID)@sort(N)"
+    mine, other = user.get(path)
+    assert (mine["t"], other["t"]) == ({"update": True, "delete": False}, {"update": False, "delete": False})
+    columns = {"RID": False, "RCT": False, "RMT": False, "RCB": False, "RMB": False, "Fixed": False}
+    assert mine["c"]["column_update"] == {**columns, "N": True, "Owner": True}
+    assert other["c"]["column_update"] == {**columns, "N": False, "Owner": False}
+    assert [row["t"] for row in admin.get(path)] == [{"update": True, "delete": True}] * 2
+    then = admin.snapshot(catalog)
+    assert [r["t"] for r in admin.get(f"{then}/attribute/s:T/RID,t:=trs(RID)")] == [
+        {"update": False, "delete": False}
+    ] * 2
+
+
+def test_who_may_refer_to_what(admin: Peer, user: Peer) -> None:
+    catalog = admin.new_catalog(
+        table("P", column("Name", need=True), column("Owner"), keys=[["Name"]]),
+        table("C", column("P"), references=[refer("P", "s:P", "Name", names=[["s", "C_P_fkey"]])]),
+    )
+    for right in ("insert", "update"):
+        admin.ask("PUT", f"{catalog}/schema/s/table/C/acl/{right}", ["*"])
+    admin.ask("POST", f"{catalog}/entity/s:P", [{"Name": "mine", "Owner": "user"}, {"Name": "other", "Owner": "admin"}])
+    of = f"{catalog}/schema/s/table/C/foreignkey/P/reference/s:P/Name"
+    (row,) = user.ask("POST", f"{catalog}/entity/s:C", [{"P": "other"}])
+    admin.ask("PUT", f"{of}/acl", {"insert": [], "update": []})
+    assert user.send("POST", f"{catalog}/entity/s:C", [{"P": "mine"}]).status_code == 403
+    user.ask("POST", f"{catalog}/entity/s:C", [{"P": None}])
+    binding = {"types": ["insert", "update"], "scope_acl": ["*"], "projection": "Owner", "projection_type": "acl"}
+    admin.ask("PUT", f"{of}/acl_binding/own", binding)
+    user.ask("POST", f"{catalog}/entity/s:C", [{"P": "mine"}])
+    answer = user.send("POST", f"{catalog}/entity/s:C", [{"P": "mine"}, {"P": "other"}])
+    assert (answer.status_code, answer.text.partition(" Detail")[0]) == (403, "Access forbidden.")
+    user.ask("PUT", f"{catalog}/attributegroup/s:C/RID;P", [{"RID": row["RID"], "P": "mine"}])
+    assert (
+        user.send("PUT", f"{catalog}/attributegroup/s:C/RID;P", [{"RID": row["RID"], "P": "other"}]).status_code == 403
+    )
+    admin.ask("POST", f"{catalog}/entity/s:C", [{"P": "other"}])
+    assert [r["P"] for r in admin.get(f"{catalog}/entity/s:C@sort(RID)")] == ["mine", None, "mine", "other"]

@@ -148,7 +148,7 @@ def test_malformed_paths_are_refused(path: str) -> None:
     [
         ("entity/eye:Subject/Name::ts::mouse", 501),
         ("entity/eye:Subject/left(Species)", 501),
-        ("attribute/eye:Subject/x:=trs(RID)", 501),
+        ("attribute/eye:Subject/x:=trs(Name)", 409),
         ("attribute/eye:Subject/n:=cnt(RID)", 400),
         ("aggregate/eye:Subject/RID", 400),
         ("aggregate/eye:Subject/cnt(RID)", 400),

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from . import policy, types
 from .ast import Projection, Query, SortKey
 from .functions import check_bin, register
-from .model import Client, Column, Model, Table, Type
+from .model import Client, Column, ForeignKey, Model, Table, Type
 from .paths import Instance, Pairs, Path, find_column, find_table, visible_columns
 from .problems import conflict, malformed, unsupported
 from .rights import Rights
 from .statement import Batches, Compiled, Statement, balanced
+from .url import SUMMARIES
 
 __all__ = ["Compiled", "register", "root_table", "select", "targets"]
 
@@ -109,6 +110,30 @@ def refused_updates(model: Model, client: Client, table: Table, names: Iterable[
         return None
     sql = (
         f"SELECT d._id FROM {build.source(table)} AS d WHERE d._id IN ({{ids}}) AND ({balanced('OR', refused)}) LIMIT 1"
+    )
+    return Compiled(sql, build.params, [], build.tables, table=table)
+
+
+def refused_references(
+    model: Model, client: Client, table: Table, key: ForeignKey, right: str, since: int
+) -> Compiled | None:
+    """A statement that finds a live row, as old as `since` or younger, that the client may not let refer to where it
+    does; None where it may refer to anything."""
+    build = Statement(model, client, None)
+    condition = policy.reference(build, table, key, "b", right)
+    there = build.rights.referenced(key)
+    if condition is None or there is None:
+        return None
+    pairs = []
+    for near, far in zip(key.columns, key.ref_columns, strict=True):
+        a, b = table.column(near), there.column(far)
+        if a is None or b is None:
+            return None
+        pairs.append(f"{build.cell('b', b)} = {build.cell('a', a)}")
+    sql = (
+        f"SELECT a._id FROM {build.source(table)} AS a, {build.source(there)} AS b WHERE {build.alive('a')} "
+        f"AND a._from >= {build.bind(since)} AND {build.alive('b')} AND {' AND '.join(pairs)} "
+        f"AND NOT coalesce({condition}, 0) LIMIT 1"
     )
     return Compiled(sql, build.params, [], build.tables, table=table)
 
@@ -203,14 +228,16 @@ def _outputs(path: Path, projection: Projection) -> list[Output]:
     path.rights.enforce_column(instance.table, column, "select")
     if projection.function == "bin":
         return [_bin(path, projection, instance, column)]
+    if projection.function in SUMMARIES:
+        return [_summary(path, projection, instance, column)]
     if projection.function is not None:
         return [_aggregate(path, projection, instance, column)]
     return [_column_output(path, instance, column, projection.alias or column.name)]
 
 
 def _star(path: Path, projection: Projection, instance: Instance) -> list[Output]:
-    if projection.function == "bin":
-        raise malformed(f"Wildcard column {projection.name} does not support binning.")
+    if projection.function == "bin" or projection.function in SUMMARIES:
+        raise malformed(f"Wildcard column {projection.name} does not support {projection.function}.")
     if projection.function is None:
         if projection.alias is not None:
             raise malformed(f"Wildcard column {projection.name} cannot be given an alias.")
@@ -325,6 +352,33 @@ def _bin(path: Path, projection: Projection, instance: Instance, column: Column)
     arguments = ", ".join(build.bind(value) for value in (bins, *bounds))
     sql = f"ermrest_bin({path.cell(instance, column)}, {arguments}, '{kind}')"
     return Output(projection.alias or column.name, types.builtin("jsonb"), sql, instance.position, nullable=False)
+
+
+def _summary(path: Path, projection: Projection, instance: Instance, column: Column) -> Output:
+    """What the client may do with a row: a JSON object of booleans."""
+    table, build = instance.table, path.build
+    if column.name != "RID":
+        raise conflict(f'Rights summary not supported on column "{column.name}".')
+
+    def truth(condition: str | None) -> str:
+        if not build.live:
+            return "'false'"
+        return "'true'" if condition is None else f"CASE WHEN {condition} THEN 'true' ELSE 'false' END"
+
+    # The keys come in the order of a jsonb value.
+    parts = [(right, truth(policy.rows(build, table, instance.sql, right))) for right in ("delete", "update")]
+    sql = " || ".join([f"'{', ' if n else '{'}\"{name}\": ' || {value}" for n, (name, value) in enumerate(parts)])
+    if projection.function == "tcrs":
+        columns = []
+        for member in sorted(
+            visible_columns(path.rights, table), key=lambda c: (len(c.name.encode()), c.name.encode())
+        ):
+            by_server = member.name in ("RID", "RCT", "RMT", "RCB", "RMB")
+            condition = "0" if by_server else policy.value(build, table, instance.sql, member, "update")
+            columns.append(f"{_text(types.jsonb_text(member.name) + ': ')} || {truth(condition)}")
+        sql += " || ', \"column_update\": {' || " + " || ', ' || ".join(columns) + " || '}'"
+    name = projection.alias or column.name
+    return Output(name, types.builtin("jsonb"), f"({sql} || '}}')", instance.position, nullable=False)
 
 
 def _example(output: Output) -> Output:

@@ -41,6 +41,18 @@ def value(build: Statement, table: Table, alias: str, column: Column, right: str
     return None if decision else "0"
 
 
+def reference(build: Statement, table: Table, key: ForeignKey, alias: str, right: str) -> str | None:
+    """The condition under which the client may let rows refer to a row of the referenced table, `alias`.
+
+    None where it may always.
+    """
+    decision = build.rights.foreign_key(table, key, right)
+    there = build.rights.referenced(key)
+    if decision is None and there is not None:
+        return _any(build, there, alias, build.rights.bindings(key.acl_bindings, right))
+    return None if decision else "0"
+
+
 def check(model: Model, table: Table, binding: dict[str, Any]) -> None:
     """Refuse a binding whose projection does not fit the model.
 

@@ -560,8 +560,12 @@ class ModelResource:
 
 
 def _table_of(model: Model, thing: Any) -> Table | None:
+    """The table from whose rows a thing's bindings start."""
+    if isinstance(thing, ForeignKey):
+        schema = model.schemas.get(thing.ref_schema)
+        return schema.tables.get(thing.ref_table) if schema else None
     for table in model.tables():
-        if any(thing is c for c in table.columns) or any(thing is f for f in table.foreign_keys):
+        if any(thing is c for c in table.columns):
             return table
     return None
 

@@ -388,7 +388,8 @@ class Resource:
             db = catalog.borrow()
             opened.append(db)
             catalog.limit(db, service.seconds)
-            if self.at is not None and catalog.unchanged_since(db, compiled.tables, self.at):
+            summary = any(p.function in url.SUMMARIES for p in (*query.keys, *query.columns))
+            if self.at is not None and not summary and catalog.unchanged_since(db, compiled.tables, self.at):
                 compiled = compiler.select(query, self.model, self.client, None)
             pieces = render.rows(compiled, db.cursor(), media)
             first: list[bytes] = []
@@ -518,6 +519,7 @@ class Resource:
                 hit = set(found)
                 fresh = [row for place, row in enumerate(given) if place not in hit]
                 rows.insert(transaction, target, fresh, text_input=media == "csv")
+                self._enforce_references(transaction, target, "update" if found else "insert")
                 names = [*natural, *(c for c, _ in targets)]
                 shown = [{name: row.get(name) for name in names} for row in given]
                 return _print_plain(media, shown, names)
@@ -530,6 +532,7 @@ class Resource:
                 skip_conflicts=skip,
                 text_input=media == "csv",
             )
+            self._enforce_references(transaction, target, "insert")
             return self._print_inserted(transaction, target, made.ids, media)
 
         return work
@@ -548,6 +551,20 @@ class Resource:
                 raise forbidden(self.client, f"update access on one or more rows in table {label(table)}")
 
         return check
+
+    def _enforce_references(
+        self, transaction: Transaction, table: Table, right: str, names: set[str] | None = None
+    ) -> None:
+        """Raise 403 when a row that this transaction has written refers to where the client may not let it refer.
+
+        `names` are the columns that were written, None for all.
+        """
+        for key in table.foreign_keys:
+            if names is not None and names.isdisjoint(key.columns):
+                continue
+            refused = compiler.refused_references(transaction.model, self.client, table, key, right, transaction.now)
+            if refused and transaction.db.execute(refused.sql, refused.params).fetchone() is not None:
+                raise forbidden(self.client, f"{right} access on foreign key {':'.join(key.constraint)}")
 
     def _print_inserted(self, transaction: Transaction, table: Table, ids: list[int], media: str) -> bytes:
         natural = _natural_key(table)
@@ -597,6 +614,7 @@ class Resource:
                 text_input=media == "csv",
                 allowed=self._allowed(transaction, target, [c for _, c in targets]),
             )
+            self._enforce_references(transaction, target, "update", {c for _, c in targets})
             shown = [{name: given[place].get(name) for name in names} for place in found]
             return _print_plain(media, shown, names)
 

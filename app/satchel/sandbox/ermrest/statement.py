@@ -124,6 +124,11 @@ class Statement:
             return f"{alias}._to IS NULL"
         return f"{alias}._from <= :at AND (+{alias}._to IS NULL OR +{alias}._to > :at)"
 
+    @property
+    def live(self) -> bool:
+        """Whether it reads the rows of now."""
+        return self._at is None
+
     @staticmethod
     def cell(alias: str, column: Column) -> str:
         """A stored column."""

@@ -30,6 +30,8 @@ from .model import ErmrestError
 from .problems import malformed, unsupported
 
 APIS = ("entity", "attribute", "attributegroup", "aggregate")
+SUMMARIES = frozenset({"trs", "tcrs"})
+"""Functions of a RID column that say what the client may do with the row."""
 AGGREGATES = frozenset({"array", "array_d", "avg", "sum", "cnt", "cnt_d", "min", "max"})
 OPERATORS = frozenset({"geq", "gt", "leq", "lt", "regexp", "ciregexp", "ts"})
 OUTER = frozenset({"left", "right", "full"})
@@ -341,9 +343,7 @@ class _Slice:
             return Projection(self._name(), alias)
         token = self._next()
         function = token[1].lower()
-        if function in ("trs", "tcrs"):
-            raise unsupported("Rights summaries (trs, tcrs) are not supported; the model's rights are.")
-        if function != "bin" and not (aggregates and function in AGGREGATES):
+        if function not in ("bin", *SUMMARIES) and not (aggregates and function in AGGREGATES):
             raise _unexpected(token)
         self._expect("(")
         name = self._name()
