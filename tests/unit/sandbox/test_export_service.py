@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 import zipfile
 from collections.abc import Iterator
@@ -139,6 +140,26 @@ def test_results_are_kept_for_a_while(admin: Person, user: Person, catalog: Cata
     urls = [admin.post(FILE, catalog.spec(SPECIES)).text for _ in range(4)]
     assert [admin.get(url).status_code for url in urls] == [404, 200, 200, 200]
     assert user.get(others).status_code == 200
+
+
+def test_an_old_result_is_gone(admin: Person, catalog: Catalog) -> None:
+    url = admin.post(FILE, catalog.spec(SPECIES)).text.rpartition("/")[0]
+    folder = admin.sandbox.folder / "export" / "admin" / url.rpartition("/")[2]
+    for hours, status in ((23, 200), (25, 404)):
+        os.utime(folder, (time.time() - hours * 3600,) * 2)
+        assert admin.get(url).status_code == status
+    assert not folder.exists()
+
+
+def test_an_export_that_takes_too_long_is_ended() -> None:
+    with start_sandbox("--demo", "none", "--export-timeout", "1", "--latency", "400") as slow:
+        admin = Person(slow, "admin")
+        made = Catalog(admin.post("/ermrest/catalog", None).json()["id"], "")
+        queries = [query("csv", "/entity/public:ERMrest_Client", f"{n}") for n in range(30)]
+        answer = admin.post(BDBAG, made.spec(*queries))
+        assert (answer.status_code, "Timeout" in answer.text) == (502, True)
+        (folder,) = slow.folder.glob("export/admin/*")
+        assert [path.name for path in folder.iterdir() if path.name not in ("log", "access")] == []
 
 
 def test_one_export_per_user_at_a_time(admin: Person, user: Person, catalog: Catalog) -> None:
