@@ -86,6 +86,16 @@ def csv_records(text: str) -> Iterator[list[str | None]]:
     at, end = 0, len(text)
     record: list[str | None] = []
     while at < end or record:
+        if not record:
+            # A line without quotes is its fields.
+            stop = text.find("\n", at)
+            line = text[at : stop if stop >= 0 else end]
+            if '"' not in line:
+                line = line.removesuffix("\r")
+                if "\r" not in line:
+                    yield [field or None for field in line.split(",")]
+                    at = stop + 1 if stop >= 0 else end
+                    continue
         match = _CSV_FIELD.match(text, at)
         if match is None:
             raise malformed(f"Bad CSV input at character {at}.")
@@ -110,10 +120,11 @@ def read_csv(body: bytes, columns: Sequence[str], optional: frozenset[str]) -> l
     extra = [name for name in header if name not in known]
     if extra:
         raise ErmrestError(
-            409,
-            "Request conflicts with state of server.",
-            f"CSV column {', '.join(map(str, extra))} not found in table.",
+            409, "Request conflicts with state of server.", f"CSV column {extra[0] or ''} not recognized."
         )
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise malformed(f"CSV column {twice} appears more than once.")
     missing = sorted(known - optional - set(header))
     if missing:
         raise malformed("Missing expected CSV columns: {}.".format(", ".join(f'"{name}"' for name in missing)))

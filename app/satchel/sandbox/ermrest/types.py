@@ -104,7 +104,8 @@ def _int(text: str) -> Value:
 
 def _float(text: str) -> Value:
     value = float(text)
-    if math.isnan(value):
+    # Python takes 1_000 for a number.
+    if math.isnan(value) or "_" in text:
         raise ValueError(text)
     return value
 
@@ -129,6 +130,8 @@ _FALSE = ("f", "fa", "fal", "fals", "false", "n", "no", "of", "off", "0")
 
 
 def _boolean(text: str) -> Value:
+    if text in ("t", "f", "true", "false"):
+        return int(text[0] == "t")
     word = text.strip().lower()
     if word in _TRUE:
         return 1
@@ -177,7 +180,18 @@ def moment_text(when: datetime) -> str:
     return f"{text}.{when.microsecond:06d}".rstrip("0") if when.microsecond else text
 
 
+_KEPT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,5}[1-9])?\+00:00", re.ASCII)
+
+
 def _timestamptz(text: str) -> Value:
+    if _KEPT_TIME.fullmatch(text):
+        # As it is kept already, if it is a time at all.
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            return text
     when, offset = _moment(text)
     return moment_text(when - offset) + "+00:00"
 
