@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,26 @@ async def test_a_file_that_the_disk_spoils_is_noticed(
     monkeypatch.setattr(runner, "write_tags", tags)
     result = await job.run()
     assert result.valid, "what was spoilt is read again"
+
+
+async def test_a_cancelled_export_does_not_wait_for_the_rule_to_be_worked_out(
+    sandbox: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(sandbox, tmp_path)
+    solve, begun, go_on = runner.reach.solve, threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> Any:
+        begun.set()
+        go_on.wait()
+        return solve(*args)
+
+    monkeypatch.setattr(runner.reach, "solve", slow)
+    task = asyncio.create_task(job.run())
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert job.stages[-1] == "solve", "a phase has a name while it lasts"
+    monkeypatch.setattr(runner.reach, "solve", solve)
+    go_on.set()
+    assert (await job.run()).valid

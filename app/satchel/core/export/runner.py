@@ -68,10 +68,29 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
             catalog, request.rid, request.offers, context.folder / "reach.sqlite", context=context
         )
         try:
-            with await asyncio.to_thread(reach.solve, gathered, request.offers) as found:
+            with await _solved(gathered, request, context) as found:
                 return await _Export(request, context, catalog, gathered, found, goal).run()
         finally:
             gathered.close()
+
+
+async def _solved(gathered: reach.Gathered, request: ExportRequest, context: Context) -> reach.Reached:
+    """What belongs to the record. It takes seconds for a million rows; a cancelled export does not wait for it."""
+    with context.stage("solve", "Work out which rows come along") as stage:
+        # A future and no task, for the loop may be closed before the thread has ended.
+        solving = asyncio.get_running_loop().run_in_executor(None, reach.solve, gathered, request.offers)
+        try:
+            found = await asyncio.shield(solving)
+        except asyncio.CancelledError:
+            solving.add_done_callback(_close)
+            raise
+        stage.note = f"{found.size.rows:,} rows of {len(found.tables)} tables"
+        return found
+
+
+def _close(solving: asyncio.Future[reach.Reached]) -> None:
+    if not solving.cancelled() and solving.exception() is None:
+        solving.result().close()
 
 
 def _check(request: ExportRequest) -> None:
