@@ -70,6 +70,27 @@ def test_a_query_is_cut_after_its_time(tmp_path: Path) -> None:
         assert peer.get(f"{catalog}/entity/s:N/N::geq::7000000") == []
 
 
+def test_a_slow_query_keeps_nobody_else_waiting() -> None:
+    with start_sandbox("--demo", "none", "--query-seconds", "3") as sandbox, Peer(sandbox) as peer:
+        catalog = peer.new_catalog(table("N", column("N", "int4")))
+        peer.ask("POST", f"{catalog}/entity/s:N", [{"N": 1} for n in range(2_000)])
+        endless = f"{catalog}/aggregate/A:=s:N/B:=(N)=(s:N:N)/C:=(N)=(s:N:N)/D:=(N)=(s:N:N)/n:=cnt(*)"
+        answers: list[int] = []
+
+        def slow() -> None:
+            with Peer(sandbox) as other:
+                answers.append(other.send("GET", endless).status_code)
+
+        thread = threading.Thread(target=slow)
+        thread.start()
+        for _ in range(5):
+            assert len(peer.get(f"{catalog}/entity/s:N?limit=3")) == 3
+        peer.ask("POST", f"{catalog}/entity/s:N", [{"N": 2}])
+        assert answers == []
+        thread.join()
+        assert answers == [400]
+
+
 def test_long_urls(admin: Peer, empty_sandbox: SandboxProcess) -> None:
     catalog = admin.new_catalog(table("N", column("N")))
     base = f"{catalog}/entity/s:N/N="

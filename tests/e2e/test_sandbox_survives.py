@@ -127,7 +127,7 @@ def test_killed_fifty_times_while_writing_it_loses_nothing_acknowledged(tmp_path
             now = [_Writer(sandbox, catalog, number, lane) for lane in range(2)]
             for writer in now:
                 writer.start()
-            time.sleep(chance.uniform(0.02, 0.25))
+            time.sleep(chance.uniform(0.02, 0.15))
             sandbox.kill()
             for writer in now:
                 writer.join()

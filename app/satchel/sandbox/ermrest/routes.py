@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -26,6 +27,8 @@ from .statement import Compiled
 from .store import CATALOG_ACLS, Store, check_id
 
 T = TypeVar("T")
+PATIENCE = 0.1
+"""Seconds that a reader waits for another one's slow query before it goes on beside it."""
 QUERY_SECONDS = 15.0
 """How long the real server lets a query run."""
 DATA = ("entity", "attribute", "attributegroup", "aggregate")
@@ -79,13 +82,23 @@ class ErmrestService:
         self.store = Store(folder)
         self.seconds = seconds
         self.conflicts = conflicts
-        self.turn = threading.Semaphore(1)
+        self._turn = threading.Semaphore(1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ermrest")
 
     async def close(self) -> None:
         """Finish what is being written and close the files."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.store.close()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One thread at a time renders rows, for several only hinder each other; but nobody waits long for one."""
+        mine = self._turn.acquire(timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            if mine:
+                self._turn.release()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def guarded() -> T:
@@ -380,7 +393,7 @@ class Resource:
         opened: list[sqlite3.Connection] = []
 
         def begin() -> tuple[Iterator[bytes], list[bytes], bool]:
-            with service.turn:
+            with service.turn():
                 return begin_in_turn()
 
         def begin_in_turn() -> tuple[Iterator[bytes], list[bytes], bool]:
@@ -400,7 +413,7 @@ class Resource:
             return pieces, first, True
 
         def produce() -> bytes | None:
-            with service.turn:
+            with service.turn():
                 # JSON is one statement to the real server, and the others are read through a cursor, each step of
                 # which has the whole time.
                 if media != render.JSON:
