@@ -329,3 +329,36 @@ def test_history_can_be_forgotten(admin: Peer, empty_sandbox: SandboxProcess) ->
     assert admin.send("DELETE", f"{catalog}/history/,7ZZ-ZZZZ-ZZZZ").status_code == 400
     assert admin.send("DELETE", f"{catalog}/history/{low},{high}").status_code == 400
     assert admin.send("GET", f"{catalog}/history/nonsense").status_code == 400
+
+
+def test_a_catalog_is_deleted_under_those_who_use_it(empty_sandbox: SandboxProcess, admin: Peer) -> None:
+    for _ in range(5):
+        catalog = admin.new_catalog(ITEM)
+        admin.ask("POST", f"{catalog}/entity/s:Item", [{"Batch": n, "Name": f"{n}"} for n in range(2_000)])
+        seen: set[int] = set()
+
+        def use(number: int, catalog: str = catalog, seen: set[int] = seen) -> None:
+            with Peer(empty_sandbox) as peer:
+                for turn in range(1_000):
+                    try:
+                        if number % 2:
+                            rows = [{"Batch": turn, "Name": f"{number}-{turn}"}]
+                            status = peer.send("POST", f"{catalog}/entity/s:Item", rows).status_code
+                        else:
+                            status = peer.send("GET", f"{catalog}/entity/s:Item").status_code
+                    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                        continue
+                    seen.add(status)
+                    if status == 404:
+                        return
+
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        while 200 not in seen:
+            time.sleep(0.01)
+        admin.ask("DELETE", catalog)
+        for thread in threads:
+            thread.join()
+        assert seen == {200, 404}
+    assert admin.get("/ermrest/")["version"]

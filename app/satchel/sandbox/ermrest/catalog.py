@@ -133,7 +133,7 @@ class Catalog:
         self._path = path
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
-        self._connections: list[sqlite3.Connection] = []
+        self._closed = False
         self._writer = self._connect()
         self._models: list[Model] = []
         if not self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
@@ -161,14 +161,18 @@ class Catalog:
         db.execute("PRAGMA cache_size = -32000")
         db.execute("PRAGMA temp_store = MEMORY")
         register(db)
-        self._connections.append(db)
         return db
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close the connections: those that somebody reads from when they are given back."""
         with self._lock:
-            for db in self._connections:
-                db.close()
+            self._closed = True
+            self._writer.close()
+            while self._idle:
+                self._idle.pop().close()
+
+    def _gone(self) -> ErmrestError:
+        return ErmrestError(404, "Resource not found.", f"catalog {self.id}")
 
     # -- models and moments ---------------------------------------------------------------------------------------
 
@@ -202,6 +206,8 @@ class Catalog:
 
     def borrow(self) -> sqlite3.Connection:
         """A connection inside a read transaction: one moment, whatever others write. Give it back."""
+        if self._closed:
+            raise self._gone()
         try:
             db = self._idle.pop()
         except IndexError:
@@ -223,7 +229,10 @@ class Catalog:
         self.limit(db, 0)
         if db.in_transaction:
             db.execute("ROLLBACK")
-        self._idle.append(db)
+        if self._closed:
+            db.close()
+        else:
+            self._idle.append(db)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -267,6 +276,8 @@ class Catalog:
         if not self._lock.acquire(blocking=not alone):
             raise ErmrestError(503, "The service is temporarily unavailable.", "Transaction aborted.")
         try:
+            if self._closed:
+                raise self._gone()
             db = self._writer
             self.limit(db, seconds)
             moment = rids.microseconds(now) if now is not None else time.time_ns() // 1000

@@ -116,6 +116,10 @@ class Store:
 
     def catalog(self, catalog_id: str) -> Catalog:
         """The catalog of an id or alias. Raises ErmrestError 404."""
+        known = self._open.get(catalog_id)
+        if known is not None:
+            # Not even for a moment behind somebody who makes another one.
+            return known
         with self._lock:
             found = self._find(catalog_id)
             if found is not None and found[2] is not None:
