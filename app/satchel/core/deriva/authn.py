@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from satchel.core.credentials import Credential
+from satchel.core.deriva import faults
 from satchel.core.deriva.retry import BRISK
 from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
@@ -52,6 +53,27 @@ async def who(host: str, access: Access | None = None, *, credential: Credential
             return None
         answer = await session.request("GET", PATH, also=(401, 404))
         return None if answer.status in (401, 404) else _person(answer.json(), session.host)
+
+
+async def still_signed_in(session: Session) -> Person | None:
+    """Make sure that the server knows whose credential a session sends.
+
+    A server takes a sign-in that has run out for nobody at all, and gives what everybody may see: fewer rows, without a
+    word. So whoever reads a whole asks before and after.
+
+    Returns:
+        Who it is; None: nobody has signed in, or the server does not say.
+
+    Raises:
+        SatchelError: the server does not accept the sign-in any more.
+    """
+    if not session.signed_in:
+        return None
+    answer = await session.request("GET", PATH, also=(401, 404))
+    kind = answer.headers.get("content-type", "")
+    if answer.status == 401 or (answer.status == 404 and "html" not in kind):
+        raise faults.from_status(session.host, PATH, 401, kind, answer.body, signed_in=True)
+    return _person(answer.json(), session.host) if answer.status < 300 else None
 
 
 async def sign_in(host: str, user: str, password: str, access: Access | None = None) -> Credential:

@@ -8,6 +8,7 @@ as `satchel.core.deriva.retry` says; everything else becomes a `SatchelError` at
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
 import logging
 import re
@@ -188,6 +189,17 @@ class Session:
     def signed_in(self) -> bool:
         """Whether a credential is sent."""
         return bool(self._secret)
+
+    def proof(self, salt: str) -> str:
+        """Tells one credential from another; nothing else can be learnt from it. Empty: none is sent.
+
+        Args:
+            salt: makes it worthless elsewhere.
+        """
+        if not self._secret:
+            return ""
+        said = "".join(f"{name}:{value}\n" for name, value in sorted(self._secret.items()))
+        return hashlib.sha256(f"{salt}\n{said}".encode()).hexdigest()[:16]
 
     @property
     def log(self) -> Log | None:

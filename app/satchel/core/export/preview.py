@@ -15,6 +15,7 @@ import msgspec
 
 from satchel.core.bags.threads import in_thread
 from satchel.core.deriva import reach
+from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import CSV, Catalog
 from satchel.core.deriva.model import Table
 from satchel.core.deriva.names import TableName
@@ -160,10 +161,12 @@ class PreviewSession:
             SatchelError: no such record, no right to it, choices that do not fit, a server that fails.
         """
         async with Session.open(request.host, request.access, log=context.log) as session:
+            await still_signed_in(session)
             catalog = await Catalog(session, request.catalog).pin(request.snapshot)
             file = context.folder / "reach.sqlite"
             gathered = await reach.gather(catalog, request.rid, request.offers, file, context=context, everything=True)
             try:
+                await still_signed_in(session)
                 return cls(request, gathered, await _measure(catalog, gathered))
             except BaseException:
                 gathered.close()

@@ -20,6 +20,7 @@ from typing import IO, Any, ParamSpec, TypeVar
 from satchel.core.bags.digests import Hashers, hash_file
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.writer import Entry
+from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import CSV, Catalog
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.paths import any_of, batches, escape
@@ -190,6 +191,7 @@ class Records:
                 why = str(error)
                 self.context.log(f"{plan.reached.name}: a page is wrong, {why}. Asking again.", "warning")
                 await asyncio.sleep(0.2 * 2**attempt)
+        await still_signed_in(self.catalog.session)  # else that is why
         raise self._wrong(plan, why, path)
 
     def _wrong(self, plan: _Plan, why: str, path: str = "") -> SatchelError:

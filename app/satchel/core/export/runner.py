@@ -22,6 +22,7 @@ from satchel.core.bags.digests import StoppedError, hash_file
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.writer import Entry, Inventory, sync_folder, sync_tree, write_tags
 from satchel.core.deriva import reach, snapshots
+from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.hatrac import Hatrac
 from satchel.core.deriva.names import TableName
@@ -38,6 +39,9 @@ from satchel.core.jobs.context import Context
 MOST_WARNED = 20
 """Assets that are warned of one by one; the result and the bag list all."""
 _MADE = "made"
+_WHO = "as"
+_GATHERED = "gathered"
+_REACH = "reach.sqlite"
 TABLES = 4
 """Tables that are read at once."""
 ROW_BYTES = 200
@@ -55,6 +59,7 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
     _check(request)
     async with Session.open(request.host, request.access, log=context.log) as session:
         with context.stage("schema", "Ask the server for the catalog's schema") as stage:
+            await _same_person(session, context)
             snapshot = context.recall("snapshot") or request.snapshot
             catalog = await Catalog(session, request.catalog).pin(snapshot)
             if catalog.snapshot is None:
@@ -64,14 +69,40 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
             goal = target(request, root)
             _must_be_free(goal)
             stage.note = f"snapshot {catalog.snapshot}"
-        gathered = await reach.gather(
-            catalog, request.rid, request.offers, context.folder / "reach.sqlite", context=context
-        )
+        gathered = await reach.gather(catalog, request.rid, request.offers, context.folder / _REACH, context=context)
         try:
+            await still_signed_in(session)
+            context.checkpoint(_GATHERED, True)
             with await _solved(gathered, request, context) as found:
                 return await _Export(request, context, catalog, gathered, found, goal).run()
         finally:
             gathered.close()
+
+
+async def _same_person(session: Session, context: Context) -> None:
+    """What one person sees must not be mixed with what another does, or with what nobody in particular does.
+
+    Under a sign-in that is good now, all was read that was read under it. Under another one, which may have run out in
+    mid-read, only that is good which was followed by `still_signed_in`.
+    """
+    person = await still_signed_in(session)
+    now = [person.id, person.name] if person is not None else ["", "nobody"]
+    now.append(session.proof(context.job_id))
+    before = context.recall(_WHO, now)
+    if before[0] != now[0]:
+        raise SatchelError(
+            Kind.NOT_SIGNED_IN,
+            f"This export was begun as {before[1]}; now you are {now[1]} to {session.host}, who may see other rows.",
+            "Sign in as before and resume, or begin a new export.",
+        )
+    if before[2] != now[2] and not context.recall(_GATHERED):
+        await asyncio.to_thread(_forget, context.folder)
+    context.checkpoint(_WHO, now)
+
+
+def _forget(folder: Path) -> None:
+    for file in folder.glob(f"{_REACH}*"):
+        file.unlink()
 
 
 async def _solved(gathered: reach.Gathered, request: ExportRequest, context: Context) -> reach.Reached:
