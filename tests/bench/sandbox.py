@@ -32,6 +32,8 @@ ROWS_IN = 20_000
 OBJECTS = 2_000
 OBJECT_BYTES = 2_048
 CONNECTIONS = 16
+CLIENTS = 100
+CLIENT_SECONDS = 60
 GOALS = {"out": 50_000, "in": 20_000, "objects": 1_000}
 _NAMES = ("Number", "Name", "Value", "Note", "Seen", "Good", "Kind")
 _TABLE = table(
@@ -79,6 +81,7 @@ def main(runs: int) -> None:
         _print_out(peer, catalog, plain, runs)
         _print_in(peer, folder, runs)
         _print_objects(peer, sandbox.ca, folder, runs)
+        _print_clients(peer, sandbox.ca)
 
 
 def _plain(path: Path, rows: list[dict[str, Any]]) -> sqlite3.Connection:
@@ -248,6 +251,48 @@ async def _measure(
         figures["get"].append(await _each(session, objects, "GET", None))
         figures["static"].append(await _each(session, [f"{static}/{n}.bin" for n in range(OBJECTS)], "GET", None))
         await asyncio.sleep(0.1)
+
+
+def _print_clients(peer: Peer, ca: str) -> None:
+    catalog = peer.new_catalog(_TABLE)
+    trust = ssl.create_default_context(cafile=ca)
+    rows, reads, errors = asyncio.run(_crowd(trust, peer, f"{peer.url}{catalog}"))
+    (found,) = peer.get(f"{catalog}/aggregate/s:Item/n:=cnt(*)")
+    print(f"{CLIENTS} clients for {CLIENT_SECONDS} s, each writing ten rows and reading them back, over and over")
+    print(
+        f"  {rows:,} rows acknowledged, {found['n']:,} there, {reads:,} reads, {len(errors)} errors {errors[:3] or ''}"
+    )
+
+
+async def _crowd(trust: ssl.SSLContext, peer: Peer, catalog: str) -> tuple[int, int, list[str]]:
+    """Rows acknowledged, reads that were right, and what went wrong."""
+    errors: list[str] = []
+    end = time.monotonic() + CLIENT_SECONDS
+    connector = aiohttp.TCPConnector(limit=CLIENTS, ssl=trust)
+    headers = {"Cookie": str(peer.session.headers["Cookie"])}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+
+        async def client(number: int) -> tuple[int, int]:
+            made = reads = 0
+            while time.monotonic() < end:
+                first = number * 1_000_000 + made
+                async with session.post(f"{catalog}/entity/s:Item", json=_rows(10, first)) as answer:
+                    text = await answer.text()
+                    if answer.status != 200:
+                        errors.append(text)
+                        continue
+                made += 10
+                span = f"Number::geq::{first}&Number::lt::{first + 10}"
+                async with session.get(f"{catalog}/entity/s:Item/{span}") as answer:
+                    if answer.status == 200 and len(await answer.json()) == 10:
+                        reads += 1
+                    else:
+                        errors.append(await answer.text())
+            return made, reads
+
+        found = await asyncio.gather(*(client(number) for number in range(CLIENTS)))
+    await asyncio.sleep(0.1)
+    return sum(m for m, _ in found), sum(r for _, r in found), errors
 
 
 async def _serve(files: Path, tls: Path) -> None:

@@ -220,6 +220,12 @@ def test_who_may_read(admin: Peer, space: str, empty_sandbox: SandboxProcess) ->
         admin.ask("PUT", f"{path};acl/read/user", b"")
         # That is for versions to come.
         assert user.send("GET", version).status_code == 403
+        assert user.send("PUT", f"{version};acl/read", ["user"]).status_code == 403
+        admin.ask("PUT", f"{version};acl/read", ["user"])
+        assert admin.get(f"{version};acl/read") == ["user"]
+        assert user.send("GET", version).content == b"secret"
+        admin.ask("DELETE", f"{version};acl/read/user")
+        assert user.send("GET", version).status_code == 403
         second = put(admin, path, b"shared")
         assert user.send("GET", second).content == b"shared"
         assert nobody.send("GET", second).status_code == 401

@@ -133,6 +133,11 @@ class Hatrac:
         with self._lock:
             self._db.execute("UPDATE name SET acls = ? WHERE path = ?", (json.dumps(acls), path))
 
+    def set_version_acl(self, version: Version, acls: dict[str, list[str]]) -> None:
+        """Replace the ACLs of one version."""
+        with self._lock:
+            self._db.execute("UPDATE version SET acls = ? WHERE id = ?", (json.dumps(acls), version.id))
+
     def may(self, client: Client, right: str, path: str, version: Version | None = None) -> bool:
         """Whether a client has a right by a name's own ACLs or the subtree ACLs above it."""
         own = version.acls if version is not None and right == "read" else self.acls(path)

@@ -320,10 +320,11 @@ class HatracService:
         kind = self.files.require(path)
         if not self.files.may(client, "owner", path):
             raise refused(client, path)
-        if version:
-            raise HatracError(501, "The sandbox has no ACLs of single versions.\n")
+        single = self._content(path, version) if version else None
+        if single is not None:
+            kind = "version"
         name, _, member = rest.partition("/")
-        acls = self.files.acls(path)
+        acls = single.acls if single is not None else self.files.acls(path)
         if name and name not in _ACLS[kind]:
             raise HatracError(400, f"Invalid ACL name {name} for /hatrac{path}.\n")
         if request.method in ("GET", "HEAD"):
@@ -347,7 +348,11 @@ class HatracService:
             members = [m for m in members if member and m != member]
         else:
             raise HatracError(405, "Method not allowed.\n")
-        self.files.set_acl(path, {**acls, name: members})
+        changed = {**acls, name: members}
+        if single is not None:
+            self.files.set_version_acl(single, changed)
+        else:
+            self.files.set_acl(path, changed)
         return _text(204)
 
     # -- uploads in chunks ----------------------------------------------------------------------------------------
