@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from catalog_maker import T
+from sandbox_catalog import make, ref, session_of
 from sandbox_process import SandboxProcess, start_sandbox
-from terminal import SECONDS, Terminal
+from terminal import SECONDS, Terminal, wait_for
 
 SURROUNDINGS: dict[str, dict[str, str]] = {
     "east": {"TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "1", "LANG": "tr_TR.UTF-8"},
@@ -81,3 +85,60 @@ def test_the_order_in_which_things_come_does_not_matter(tmp_path: Path) -> None:
             found.append(again.json(*again.export_words("--materialize", "--name", "x")))
         assert [digest(result) for result in found] == [digest(first)] * 2
         assert {result["snapshot"] for result in found} == {first["snapshot"]}
+
+
+def test_what_changes_meanwhile_or_since_does_not_get_in(tmp_path: Path) -> None:
+    """All reads are of one snapshot: rows that are changed, added and deleted in mid-run belong to the next."""
+    tables = {
+        "eye:Subject": T(columns=["Name"], rows=[{"RID": "9-S001", "Name": "one"}]),
+        "eye:Visit": T(
+            columns=["Subject", "Note"],
+            refs=[ref("Subject", "eye:Subject")],
+            rows=[{"RID": f"9-{n:04}", "Subject": "9-S001", "Note": f"note {n}"} for n in range(1000)],
+        ),
+    }
+    with start_sandbox("--demo", "none", "--latency", "40", folder=tmp_path / "sandbox") as box:
+        terminal = Terminal(tmp_path, box)
+
+        async def made() -> str:
+            async with session_of(box) as session:
+                return await make(session, tables)
+
+        catalog = asyncio.run(made())
+
+        async def change() -> None:
+            async with session_of(box) as session:
+                base = f"/ermrest/catalog/{catalog}"
+                visits = f"{base}/entity/eye:Visit"
+                rows = [{"RID": "9-0007", "Note": "changed"}]
+                await session.request("PUT", f"{base}/attributegroup/eye:Visit/RID;Note", json=rows)
+                await session.request("DELETE", f"{visits}/RID=9-0008")
+                rows = [{"RID": f"9-X{n:03}", "Subject": "9-S001", "Note": "new"} for n in range(10)]
+                await session.request("POST", f"{visits}?nondefaults=RID", json=rows)
+
+        def words(name: str, *more: str) -> list[str]:
+            out = tmp_path / name
+            out.mkdir()
+            return [
+                *("export", box.host, catalog, "--rid", "9-S001", "--out", str(out), *terminal.admin),
+                *("--name", "same", *more),
+            ]
+
+        before = terminal.json(*words("before"))
+        running = terminal.start(*words("during", "--json"))
+        wait_for(running, "reach")
+        asyncio.run(change())
+        out, err = running.communicate(timeout=SECONDS)
+        assert running.returncode == 0, out + err
+        during = json.loads(out.splitlines()[-1])
+        assert during["snapshot"] == before["snapshot"], "it began before the changes"
+        since = terminal.json(*words("since", "--snapshot", before["snapshot"]))
+        assert {digest(before), digest(during), digest(since)} == {digest(before)}
+        after = terminal.json(*words("after"))
+        assert after["snapshot"] != before["snapshot"]
+        assert (before["rows"], after["rows"]) == (1001, 1010)
+        with zipfile.ZipFile(after["archive"]) as archive:
+            found = archive.read("same/data/records/eye.Visit.csv").decode()
+        assert ",changed\n" in found
+        assert "\n9-0008," not in found
+        assert found.count(",new\n") == 10
