@@ -12,6 +12,10 @@ def main() -> int:
         from satchel.sandbox.cli import main as sandbox
 
         return sandbox(arguments[1:])
+    if arguments == ["worker"]:
+        from satchel.core.jobs.worker import main as worker
+
+        return worker()
     if not arguments or arguments == ["--sandbox"]:
         from satchel.gui.app import main as window
 

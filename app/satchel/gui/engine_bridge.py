@@ -246,6 +246,6 @@ def _make_engine(settings: Settings) -> Engine:
     from satchel.core.jobs.engine import Engine
     from satchel.core.paths import Home
 
-    engine = Engine(Home.find(), settings.parallel_jobs)
+    engine = Engine(Home.find(), settings.parallel_jobs, apart=True)
     engine.start()
     return engine

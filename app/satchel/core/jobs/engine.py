@@ -22,13 +22,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.jobs.apart import Apart
 from satchel.core.jobs.journal import Entry, Journal, Lease, LogLine, Pulse
 from satchel.core.jobs.past import past_view
 from satchel.core.jobs.request import Request
 from satchel.core.jobs.run import Run, begin, take_up
 from satchel.core.jobs.state import JobContext
 from satchel.core.jobs.trouble import explain
-from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView
+from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView, Picture
 from satchel.core.loops import new_loop
 from satchel.core.paths import Home
 from satchel.core.secrets import redact
@@ -49,7 +50,7 @@ class _Live:
     request: Request
     lease: Lease
     resumed: bool
-    context: JobContext | None = None
+    context: JobContext | Apart | None = None
     task: asyncio.Task[None] | None = None
     state: str = "queued"
     stop_state: str = "cancelled"
@@ -68,10 +69,12 @@ class Engine:
     Args:
         home: whose journal, cache and folders.
         parallel: how many jobs run at once; further ones wait in the order in which they were submitted.
+        apart: run each job in a process of its own, so that it does not hold up this one's other threads.
     """
 
-    def __init__(self, home: Home, parallel: int = 2) -> None:
+    def __init__(self, home: Home, parallel: int = 2, *, apart: bool = False) -> None:
         self.home = home
+        self._apart = apart
         self._parallel = max(1, parallel)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -152,7 +155,7 @@ class Engine:
             if live.task is not None:
                 tasks.append(live.task)
                 if live.context is not None:
-                    live.context.cancelled.set()
+                    live.context.stop()
             else:
                 self._settle(live)
         for task in tasks:
@@ -265,7 +268,7 @@ class Engine:
             live.state = "cancelling"
             self._version += 1
             if live.context is not None:
-                live.context.cancelled.set()
+                live.context.stop()
         self._post(lambda: self._cancel(job))
 
     def _ask_elsewhere(self, job: str) -> None:
@@ -319,15 +322,11 @@ class Engine:
     async def _job(self, live: _Live) -> None:
         job = live.entry.id
         try:
+            if self._apart:
+                await self._job_apart(live)
+                return
             run = Run(self.journal, job, live.request, resumed=live.resumed, can_ask=True)
-            live.context = run.context
-            live.began, live.started = time.monotonic(), time.time()
-            with self._lock:
-                if live.state == "queued":
-                    live.state = "running"
-                else:
-                    run.context.cancelled.set()
-                self._version += 1
+            self._begun(live, run.context)
             live.written = True
             await run.go(stop_state=lambda: live.stop_state, cancel=lambda: self.cancel(job))
         except asyncio.CancelledError:
@@ -339,6 +338,26 @@ class Engine:
                 _log.debug("job %s", job, exc_info=error)
             else:
                 _log.info("job %s: %s", job, told.message)
+
+    async def _job_apart(self, live: _Live) -> None:
+        apart = Apart(self.home, live.entry.id, live.lease, resumed=live.resumed, stop_state=lambda: live.stop_state)
+        self._begun(live, apart)
+        try:
+            await apart.run()
+        finally:
+            live.failure = apart.failure
+            # What a process leaves unwritten, because it was ended by force, is written down here.
+            live.written = self.journal.job(live.entry.id).ended is not None
+
+    def _begun(self, live: _Live, context: JobContext | Apart) -> None:
+        live.context = context
+        live.began, live.started = time.monotonic(), time.time()
+        with self._lock:
+            if live.state == "queued":
+                live.state = "running"
+            else:
+                context.stop()
+            self._version += 1
 
     def _settle(self, live: _Live) -> None:
         """A job has ended: write that down if its run could not, give it free, keep its picture, start the next."""
@@ -435,19 +454,19 @@ class Engine:
 
     @staticmethod
     def _live_view(live: _Live) -> JobView:
-        entry, context = live.entry, live.context
-        question = context.question if context else None
+        entry = live.entry
+        picture = live.context.look() if live.context is not None else Picture(warning_count=live.entry.warnings)
         return JobView(
             id=entry.id,
             kind=entry.kind,
             title=entry.title,
             request=live.request,
-            state="waiting" if question is not None and live.state == "running" else live.state,
+            state="waiting" if picture.question is not None and live.state == "running" else live.state,
             created=entry.created,
             started=live.started,
             seconds=entry.seconds + (time.monotonic() - live.began if live.began else 0.0),
-            stages=tuple(stage.look() for stage in list(context.stages)) if context else (),
-            warnings=tuple(context.warnings) if context else (),
-            warning_count=context.warning_count if context else entry.warnings,
-            question=question,
+            stages=picture.stages,
+            warnings=picture.warnings,
+            warning_count=picture.warning_count,
+            question=picture.question,
         )

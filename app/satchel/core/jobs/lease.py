@@ -25,6 +25,16 @@ class Lease:
         self._lock = lock
         self._file = file
 
+    @property
+    def descriptor(self) -> int | None:
+        """The lock's file, for a child process that is to hold it as well; None where that cannot be done (Windows).
+
+        A child that has inherited it keeps the job leased until it ends, even if this process ends first. This one
+        must not release it while the child runs: that would unlock the file for both.
+        """
+        held = self._lock.fh
+        return held.fileno() if held is not None and os.name == "posix" else None
+
     def release(self) -> None:
         """Give the job free."""
         self._lock.release()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from satchel.core.jobs.events import AnyEvent, Asked, Logged, StageBegan, StageEnded, StageProgress, Warned
-from satchel.core.jobs.views import PartView, StageView
+from satchel.core.jobs.views import PartView, Picture, StageView
 from satchel.core.secrets import redact
 
 Listener = Callable[[AnyEvent], None]
@@ -192,6 +192,19 @@ class JobContext:
     def warning_count(self) -> int:
         """Different warnings, those of earlier runs among them."""
         return len(self._warned)
+
+    def look(self) -> Picture:
+        """Where the job stands. Any thread."""
+        return Picture(
+            stages=tuple([stage.look() for stage in list(self.stages)]),
+            warnings=tuple(self.warnings),
+            warning_count=self.warning_count,
+            question=self.question,
+        )
+
+    def stop(self) -> None:
+        """Tell the job's threads that it is cancelled. Any thread."""
+        self.cancelled.set()
 
     def tell(self, event: AnyEvent) -> None:
         """Pass an event on to whoever listens."""

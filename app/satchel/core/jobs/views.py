@@ -43,6 +43,16 @@ class StageView(msgspec.Struct, frozen=True):
     parts: tuple[PartView, ...]
 
 
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running job has to show at a moment."""
+
+    stages: tuple[StageView, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    """The newest ones."""
+    warning_count: int = 0
+    question: Asked | None = None
+
+
 class ErrorView(msgspec.Struct, frozen=True):
     """Why a job failed."""
 
