@@ -133,9 +133,14 @@ def test_nulls_in_keys_are_not_equal(admin: Peer) -> None:
     answer = admin.send("POST", f"{catalog}/entity/s:T", [{"A": "x", "B": "y"}])
     assert answer.status_code == 409
     assert 'duplicate key value violates unique constraint "T_A_B_key"' in answer.text
-    # The same key twice in one batch is the client's mistake, and known before a row is looked at.
-    answer = admin.send("POST", f"{catalog}/entity/s:T", [{"A": "q", "B": "q"}, {"A": "q", "B": "q"}])
-    assert answer.status_code in (400, 409)
+    # The same key twice in one request is the client's mistake.
+    twice = [{"A": "q", "B": "q"}, {"A": "q", "B": "q"}]
+    for method in ("POST", "PUT"):
+        answer = admin.send(method, f"{catalog}/entity/s:T", twice)
+        assert (answer.status_code, answer.text) == (
+            400,
+            "Request malformed. Detail: Multiple input rows share the same unique key information.\n",
+        )
 
 
 def test_a_composite_reference_with_a_null_refers_to_nothing(admin: Peer) -> None:

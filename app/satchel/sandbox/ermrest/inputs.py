@@ -284,6 +284,28 @@ def _array_text(text: str, of: Type) -> list[Any]:
             return items
 
 
+def check_distinct(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Raise ErmrestError 400 where two rows of one request have the same values in all members of keys.
+
+    The real server gathers a request in a table of its own, with one unique index over all these columns.
+    """
+    if not names:
+        return
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        values = tuple([row.get(name) for name in names])
+        if None in values:
+            continue
+        try:
+            known = values in seen
+        except TypeError:  # a list or an object
+            values = tuple(json.dumps(value, sort_keys=True, default=str) for value in values)
+            known = values in seen
+        if known:
+            raise malformed("Multiple input rows share the same unique key information.")
+        seen.add(values)
+
+
 def missing_value(column: Column) -> types.Value:
     """What a row gets for a column that it does not name: its default, as a kept value."""
     if column.default is None:

@@ -37,6 +37,7 @@ _ACLS = {
     "column": frozenset({"select", "insert", "update", "delete", "write", "enumerate"}),
     "foreignkey": frozenset({"insert", "update"}),
 }
+_LONG_BODY = 64 * 1024
 LATEST = (1 << 63) - 1
 """The last snapshot number there is."""
 _NOT_FOUND = (
@@ -483,12 +484,14 @@ class Resource:
         else:
             self.rights.enforce(table, "update")
         body = await self.request.read()
-        if query.api == "entity":
-            work = self._entity_work(query, table, media, body)
-        elif query.api == "attributegroup":
-            work = self._group_work(query, table, media, body)
-        else:
+        if query.api not in ("entity", "attributegroup"):
             raise self._method()
+        prepare = self._entity_work if query.api == "entity" else self._group_work
+        if len(body) > _LONG_BODY:
+            # Others are answered while this is taken apart.
+            work = await self.service._in_thread(lambda: prepare(query, table, media, body))
+        else:
+            work = prepare(query, table, media, body)
         answer = await self._write(work)
         kind = {"csv": "text/csv", "json": "application/json", "json-stream": "application/x-json-stream"}[media]
         return web.Response(body=answer, headers={"Content-Type": kind, "Vary": "cookie, accept"})
@@ -510,6 +513,7 @@ class Resource:
         optional = frozenset({"RID", "RCT", "RMT", "RCB", "RMB"} - nondefaults) | defaults
         given = _given(media, body, [c.name for c in table.columns], optional)
         updating = self.request.method == "PUT"
+        inputs.check_distinct(given, [n for n in _natural_key(table) if n not in ddl.SYSTEM and n not in defaults])
 
         def work(transaction: Transaction) -> bytes:
             target = rows.find(transaction.model, table.schema, table.name)

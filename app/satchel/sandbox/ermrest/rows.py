@@ -240,7 +240,7 @@ def update(
     for place, row in enumerate(given):
         key = tuple(convert(row.get(name)) for convert, (name, _) in zip(key_converters, key_columns, strict=True))
         if key in seen:
-            raise malformed(f"Input rows have the key {', '.join(map(str, key))} more than once.")
+            raise malformed("Multiple input rows share the same unique key information.")
         seen.add(key)
         values = {}
         for convert, (name, column) in zip(converters, target_columns, strict=True):
