@@ -35,6 +35,7 @@ from satchel.core.export.naming import asset_folders, bag_name, record_paths, ta
 from satchel.core.export.records import Done, Records
 from satchel.core.export.request import AssetProblem, ExportRequest, ExportResult, Notice, TableResult
 from satchel.core.jobs.context import Context
+from satchel.core.opened import opened
 
 MOST_WARNED = 20
 """Assets that are warned of one by one; the result and the bag list all."""
@@ -108,20 +109,9 @@ def _forget(folder: Path) -> None:
 async def _solved(gathered: reach.Gathered, request: ExportRequest, context: Context) -> reach.Reached:
     """What belongs to the record. It takes seconds for a million rows; a cancelled export does not wait for it."""
     with context.stage("solve", "Work out which rows come along") as stage:
-        # A future and no task, for the loop may be closed before the thread has ended.
-        solving = asyncio.get_running_loop().run_in_executor(None, reach.solve, gathered, request.offers)
-        try:
-            found = await asyncio.shield(solving)
-        except asyncio.CancelledError:
-            solving.add_done_callback(_close)
-            raise
+        found = await opened(lambda: reach.solve(gathered, request.offers))
         stage.note = f"{found.size.rows:,} rows of {len(found.tables)} tables"
         return found
-
-
-def _close(solving: asyncio.Future[reach.Reached]) -> None:
-    if not solving.cancelled() and solving.exception() is None:
-        solving.result().close()
 
 
 def _check(request: ExportRequest) -> None:

@@ -24,6 +24,7 @@ from satchel.core.deriva.reach.plan import Plan, PlannedTable, hides, plan, read
 from satchel.core.deriva.reach.store import Store
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context, Stage
+from satchel.core.opened import opened
 
 TABLES_AT_ONCE = 6
 
@@ -95,7 +96,7 @@ async def gather(
     wanted = plan(model, root, choices, everything=everything)
     identity = [catalog.host, catalog.id, catalog.snapshot, rid, str(wanted.whole_vocabularies)]
     identity += sorted(f"{enters} {leaves}" for enters, leaves in wanted.ways)
-    store = await asyncio.to_thread(Store, file, identity, wanted)
+    store = await opened(lambda: Store(file, identity, wanted))
     try:
         totals = await _read_all(catalog, rid, model, wanted, store, context, page)
         await asyncio.to_thread(store.build, model)
