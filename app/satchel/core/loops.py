@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+_GOODBYE_SECONDS = 0.1
+
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """A loop for jobs: uvloop's where there is one, for it takes a third less of the processor for TLS."""
@@ -15,3 +17,8 @@ def new_loop() -> asyncio.AbstractEventLoop:
             return asyncio.new_event_loop()
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
+
+
+def let_go(loop: asyncio.AbstractEventLoop) -> None:
+    """Let connections that are being closed say goodbye, before a loop is closed under them."""
+    loop.run_until_complete(asyncio.sleep(_GOODBYE_SECONDS))

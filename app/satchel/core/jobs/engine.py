@@ -30,7 +30,7 @@ from satchel.core.jobs.run import Run, begin, take_up
 from satchel.core.jobs.state import JobContext
 from satchel.core.jobs.trouble import explain
 from satchel.core.jobs.views import ALIVE, RESUMABLE, ErrorView, JobView, Picture
-from satchel.core.loops import new_loop
+from satchel.core.loops import let_go, new_loop
 from satchel.core.paths import Home
 from satchel.core.secrets import redact
 
@@ -121,6 +121,7 @@ class Engine:
             loop.run_forever()
             watch.cancel()
             loop.run_until_complete(asyncio.gather(watch, return_exceptions=True))
+            let_go(loop)
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
