@@ -115,8 +115,12 @@ class Store:
             )
 
     def finish(self, name: TableName) -> None:
-        """Mark a table as read to its end."""
+        """Mark a table as read to its end. Raises SatchelError when the server gave a row twice.
+
+        Its index is made here, while others are still being read, and not for all of them at the end.
+        """
         with self._lock, self._told(), self._db:
+            self._index_rids(name)
             self._db.execute("UPDATE tables SET done = 1 WHERE i = ?", (self.number[name],))
 
     def empty(self) -> bool:
@@ -170,12 +174,7 @@ class Store:
 
     def _index(self, planned: PlannedTable, model: Model) -> None:
         i = self.number[planned.name]
-        try:
-            self._db.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS r{i}_rid ON r{i}(rid)")
-        except sqlite3.IntegrityError as error:
-            raise SatchelError(
-                Kind.SERVER, f"The server gave a row of {planned.name} twice.", "Try again.", str(error)
-            ) from error
+        self._index_rids(planned.name)
         keys = {
             tuple(sorted(key.referenced_columns))
             for key in model.referring.get(planned.name, ())
@@ -184,6 +183,15 @@ class Store:
         for n, columns in enumerate(sorted(keys - {("RID",)})):
             names = ",".join(self._column(planned, column) for column in columns)
             self._db.execute(f"CREATE INDEX r{i}_key{n} ON r{i}({names})")
+
+    def _index_rids(self, name: TableName) -> None:
+        i = self.number[name]
+        try:
+            self._db.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS r{i}_rid ON r{i}(rid)")
+        except sqlite3.IntegrityError as error:
+            raise SatchelError(
+                Kind.SERVER, f"The server gave a row of {name} twice.", "Try again.", str(error)
+            ) from error
 
     def _resolve(self, planned: PlannedTable, model: Model, denied: set[TableName]) -> None:
         i = self.number[planned.name]
