@@ -199,8 +199,8 @@ class _Closure:
         self._waiting_up: dict[int, None] = {}
         with told(gathered.store.file):
             self._db = sqlite3.connect(gathered.store.file, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA cache_size = -16000")
-            self._db.execute("PRAGMA temp.cache_size = -16000")
+            self._db.execute("PRAGMA cache_size = -4000")
+            self._db.execute("PRAGMA temp.cache_size = -4000")
             for i in range(len(self._planned)):
                 for kind in ("d", "u", "fd", "fu"):
                     self._db.execute(f"CREATE TEMP TABLE {kind}{i} (o INTEGER PRIMARY KEY)")
