@@ -142,7 +142,7 @@ def test_lines_that_are_no_entries(text, wrong):
 
 @pytest.mark.parametrize("text", [f"{MD5.upper()}  data/x", f"{MD5}\tdata/x", f"{MD5} *data/x"])
 def test_other_ways_to_write_an_entry(text):
-    assert read_entry(Line(7, text), "md5") == Entry(7, MD5, "data/x")
+    assert read_entry(Line(7, text), "md5") == Entry(7, MD5, "data/x", "*" in text)
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1.5", "²", "9" * 5000, "9" * 30])

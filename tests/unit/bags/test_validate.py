@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from satchel.core.bags import validate
+from satchel.core.bags import problems, validate
 from satchel.core.bags.digests import hash_file
 from satchel.core.bags.validate import ValidateRequest, ValidateResult
 from satchel.core.bags.writer import Entry, Inventory, write_tags
@@ -59,7 +59,7 @@ def theirs(bag: Path) -> bool:
     """bagit-py's verdict."""
     try:
         bagit.Bag(str(bag)).validate()
-    except (bagit.BagError, OSError, UnicodeError):
+    except (bagit.BagError, OSError, ValueError):  # it comes to grief over some Payload-Oxums
         return False
     return True
 
@@ -302,7 +302,7 @@ def test_tag_files_that_were_spoilt_never_crash_it_and_never_pass_unseen(
 
 
 def test_many_problems_are_counted_and_the_first_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validate, "MOST_TOLD", 5)
+    monkeypatch.setattr(problems, "MOST_TOLD", 5)
     bag = make(tmp_path)
     for n in range(9):
         (bag / "data" / f"more-{n}").write_bytes(b"")

@@ -11,13 +11,24 @@ from typing import Protocol
 
 ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 """Those that this program can compute, by their names in `manifest-ALG.txt`."""
+_LIBRARY = {
+    **{name: name for name in ALGORITHMS},
+    "sha3224": "sha3_224",
+    "sha3256": "sha3_256",
+    "sha3384": "sha3_384",
+    "sha3512": "sha3_512",
+    "blake2b": "blake2b",
+    "blake2s": "blake2s",
+}
+_DIGITS = {name: hashlib.new(library, usedforsecurity=False).digest_size * 2 for name, library in _LIBRARY.items()}
 LONGEST_LINE = 1 << 20
 """Bytes. A longer line is no manifest's."""
 _WIDE = ("utf-16", "utf-32")
 MOST_DIGITS = 18
 """Of a number of bytes or files. More would be no file's, and no database's integer."""
+_DECODE_OLD = re.compile(r"%(0D|0A)", re.IGNORECASE)
 _DECODE = re.compile(r"%(0D|0A|25)", re.IGNORECASE)
-_ENTRY = re.compile(r"(?P<sum>[0-9A-Fa-f]+)[ \t]+\*?(?P<path>.+)")
+_ENTRY = re.compile(r"(?P<sum>[0-9A-Fa-f]+)[ \t]+(?P<star>\*?)(?P<path>.+)")
 _FETCH = re.compile(r"(?P<url>\S+)[ \t]+(?P<length>\S+)[ \t]+(?P<path>.+)")
 
 
@@ -26,9 +37,24 @@ def encode_path(path: str) -> str:
     return path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def decode_path(text: str) -> str:
-    """The path that a manifest's text stands for; other percent signs stand for themselves."""
-    return _DECODE.sub(lambda m: chr(int(m[1], 16)), text)
+def decode_path(text: str, *, old: bool = False) -> str:
+    """The path that a manifest's text stands for; other percent signs stand for themselves.
+
+    Args:
+        text: as it is written.
+        old: as before BagIt 1.0, when a percent sign was not escaped itself.
+    """
+    if "%" not in text:
+        return text
+    return (_DECODE_OLD if old else _DECODE).sub(lambda m: chr(int(m[1], 16)), text)
+
+
+def library_name(algorithm: str) -> str | None:
+    """hashlib's name for an algorithm as manifests' names have it; None where it cannot be computed here.
+
+    Such names hold small letters and digits alone (RFC 8493, 2.4); others are taken for what they stand for.
+    """
+    return _LIBRARY.get(re.sub(r"[^a-z0-9]", "", algorithm.lower()))
 
 
 def manifest_line(digest: str, path: str) -> str:
@@ -132,18 +158,27 @@ class Entry:
     number: int
     digest: str
     path: str
+    star: bool = False
+    """An asterisk stands before the path, as md5sum writes it in binary mode."""
 
 
-def read_entry(line: Line, algorithm: str) -> Entry | str:
-    """A manifest's line as an entry, or what is wrong with it."""
+def read_entry(line: Line, algorithm: str, *, old: bool = False) -> Entry | str:
+    """A manifest's line as an entry, or what is wrong with it.
+
+    Args:
+        line: of the manifest.
+        algorithm: the manifest's; the checksums of one that cannot be computed here may have any length.
+        old: whether it is of a bag before BagIt 1.0.
+    """
     if line.problem:
         return line.problem
     match = _ENTRY.fullmatch(line.text)
     if match is None:
         return "is not a checksum followed by a path"
-    if algorithm in ALGORITHMS and len(match["sum"]) != hashlib.new(algorithm, usedforsecurity=False).digest_size * 2:
+    digest, star, path = match.groups()
+    if len(digest) != _DIGITS.get(algorithm, len(digest)):
         return f"has a checksum that is not {algorithm}'s length"
-    return Entry(line.number, match["sum"].lower(), decode_path(match["path"]))
+    return Entry(line.number, digest.lower(), decode_path(path, old=old), bool(star))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +191,8 @@ class Fetch:
     path: str
 
 
-def read_fetch(line: Line) -> Fetch | str:
-    """A line of fetch.txt, or what is wrong with it."""
+def read_fetch(line: Line, *, old: bool = False) -> Fetch | str:
+    """A line of fetch.txt, or what is wrong with it. Before BagIt 1.0 (`old`), percent signs were not escaped."""
     if line.problem:
         return line.problem
     match = _FETCH.fullmatch(line.text)
@@ -168,17 +203,16 @@ def read_fetch(line: Line) -> Fetch | str:
         return f"has the length {length[:40]!r}, which is no number"
     if len(length) > MOST_DIGITS:
         return f"has a length of {len(length)} digits, which no file has"
-    return Fetch(line.number, match["url"], None if length == "-" else int(length), decode_path(match["path"]))
+    return Fetch(line.number, match["url"], None if length == "-" else int(length), decode_path(match["path"], old=old))
 
 
 def unsafe_path(path: str) -> str | None:
     """Why a path of a bag must not be followed; None when it stays inside."""
     if path.startswith(("/", "\\", "~")):
         return "does not begin inside the bag"
-    if re.match(r"[A-Za-z]:", path):
+    if path[1:2] == ":" and path[0].isascii() and path[0].isalpha():
         return "names a drive"
-    parts = re.split(r"[/\\]", path)
-    if ".." in parts:
+    if ".." in path and ".." in re.split(r"[/\\]", path):
         return "leaves the bag"
     if "\x00" in path:
         return "holds a NUL"
@@ -192,4 +226,6 @@ def payload_safe(path: str) -> str | None:
     reason = unsafe_path(path)
     if reason is None and not path.removeprefix("./").startswith("data/"):
         return "is not below data/"
+    if reason is None and path.endswith("/"):
+        return "is a folder's; manifests list files alone"
     return reason

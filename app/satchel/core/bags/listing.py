@@ -1,0 +1,314 @@
+"""What a bag lists and what it holds, in a small SQLite file: a bag with a million files needs no memory.
+
+Tables: `listed` (a line of a manifest each; `tag` is 1 for tag manifests), `fetch` (of fetch.txt), `here` (payload
+files that are there).
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from satchel.core.bags.declaration import Declaration
+from satchel.core.bags.digests import StoppedError
+from satchel.core.bags.manifests import (
+    Line,
+    library_name,
+    lines,
+    payload_safe,
+    read_entry,
+    read_fetch,
+    unsafe_path,
+)
+from satchel.core.bags.places import is_file, is_folder
+from satchel.core.bags.problems import Findings, is_text, tellable
+
+_MANIFEST = re.compile(r"(tag)?manifest-(.+)\.txt", re.IGNORECASE)
+_PLAIN = re.compile(r"[a-z0-9]+")
+
+
+@dataclass(slots=True)
+class Manifests:
+    """Which manifests a bag has."""
+
+    algorithms: list[str] = field(default_factory=list)
+    """Of payload manifests, as their files are named."""
+    tag_algorithms: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    """File names of payload manifests by algorithm."""
+    unknown: list[str] = field(default_factory=list)
+    """Names of payload manifests that cannot be checked here."""
+
+
+class Listing:
+    """Fills the tables. Blocking: call it in a thread."""
+
+    def __init__(self, bag: Path, db: sqlite3.Connection, findings: Findings, stop: threading.Event) -> None:
+        self._bag = bag
+        self._db = db
+        self._findings = findings
+        self._stopped = stop.is_set
+        self.files = self.bytes = 0
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("CREATE TABLE listed (path TEXT, algorithm TEXT, digest TEXT, line INTEGER, tag INTEGER)")
+        db.execute("CREATE TABLE fetch (path TEXT PRIMARY KEY, length INTEGER, line INTEGER) WITHOUT ROWID")
+        db.execute("CREATE TABLE here (path TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
+
+    def manifests(self, declared: Declaration) -> Manifests:
+        """Read every manifest and fetch.txt.
+
+        Raises:
+            OSError: a file cannot be read.
+            StoppedError: the job was cancelled.
+        """
+        found = Manifests()
+        findings = self._findings
+        with os.scandir(self._bag) as scan:
+            entries = sorted(scan, key=lambda e: e.name)
+        for entry in entries:
+            if entry.is_symlink():
+                name = tellable(entry.name)
+                findings.error("link", name, f"{name} is a link; a bag holds files alone, and none is followed.")
+                continue
+            match = _MANIFEST.fullmatch(entry.name)
+            if match is None or not entry.is_file(follow_symlinks=False):
+                continue
+            self._manifest_file(entry.name, match[2], bool(match[1]), found, declared)
+        if not found.algorithms and found.unknown:
+            findings.error(
+                "unknown-algorithm",
+                found.unknown[0],
+                f"{found.unknown[0]} is the only payload manifest, and its kind of checksum cannot be computed here: "
+                "nothing can be said of the payload.",
+            )
+        elif not found.algorithms:
+            findings.error("no-manifest", "", "The bag has no payload manifest, such as manifest-sha256.txt.")
+        self._db.execute("CREATE INDEX listed_path ON listed (path, algorithm)")
+        self._repeated(declared)
+        self._fetch(declared)
+        return found
+
+    def _manifest_file(self, name: str, written: str, tag: bool, found: Manifests, declared: Declaration) -> None:
+        findings = self._findings
+        library = library_name(written)
+        algorithm = re.sub(r"[^a-z0-9]", "", written.lower())
+        if not _PLAIN.fullmatch(written) and library is not None:
+            findings.warning(
+                "manifest-name", name, f"{name} should be {'tag' * tag}manifest-{algorithm}.txt (RFC 8493, 2.4)."
+            )
+        if library is None:
+            algorithm = written
+            if not tag:
+                found.unknown.append(name)
+            findings.warning(
+                "unknown-algorithm", name, f"{name} is of a kind of checksum that cannot be computed here."
+            )
+        known = found.tag_algorithms if tag else found.algorithms
+        if library is not None and algorithm in known:
+            findings.error("manifest-twice", name, f"{name} is a second manifest of {algorithm}; there must be one.")
+        elif library is not None:
+            known.append(algorithm)
+        if not tag:
+            found.files.setdefault(algorithm, name)
+        self._read(name, algorithm, tag, declared)
+
+    def _read(self, name: str, algorithm: str, tag: bool, declared: Declaration) -> None:
+        findings = self._findings
+        old = not declared.strict
+        check: Callable[[str], str | None] = unsafe_path if tag else payload_safe
+        number_of_tag = int(tag)
+        said: set[str] = set()
+
+        def once(code: str, message: str, line: int) -> None:
+            """Advice that is the same for every line: told for the first."""
+            if code not in said:
+                said.add(code)
+                findings.warning(code, name, message, line)
+
+        def entries() -> Iterator[tuple[str, str, str, int, int]]:
+            with (self._bag / name).open("rb") as file:
+                for line in lines(file, declared.encoding):
+                    if not line.number & 0xFF and self._stopped():
+                        raise StoppedError
+                    if not line.text and not line.problem:
+                        continue
+                    self._mark(name, line)
+                    entry = read_entry(line, algorithm, old=old)
+                    if isinstance(entry, str):
+                        findings.error("malformed", name, f"Line {line.number} of {name} {entry}.", line.number)
+                        continue
+                    path = entry.path
+                    if (reason := check(path)) is not None:
+                        findings.error(
+                            "unsafe-path",
+                            path,
+                            f"Line {line.number} of {name} lists a path that {reason}.",
+                            line.number,
+                        )
+                        continue
+                    if entry.star:
+                        once(
+                            "md5sum",
+                            f"Line {line.number} of {name} has an asterisk before its path, as md5sum writes it.",
+                            line.number,
+                        )
+                    if (plain := _normal(path)) != path:
+                        once("relative-path", f"Line {line.number} of {name} writes {plain} as {path}.", line.number)
+                        path = plain
+                    if tag and not self._may_tag(name, path, line.number, declared):
+                        continue
+                    yield path, algorithm, entry.digest, line.number, number_of_tag
+
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO listed VALUES (?, ?, ?, ?, ?)", entries())
+        self._db.execute("COMMIT")
+
+    def _may_tag(self, name: str, path: str, line: int, declared: Declaration) -> bool:
+        """Whether a tag manifest may list it (RFC 8493, 2.2.1)."""
+        if path.startswith("data/"):
+            self._findings.error(
+                "payload-in-tags", path, f"Line {line} of {name} lists {path}, which is no tag file.", line
+            )
+            return False
+        if re.fullmatch(r"tagmanifest-.+\.txt", path):
+            self._findings.either(
+                declared.strict,
+                "tagmanifest-in-tags",
+                path,
+                f"Line {line} of {name} lists {path}; a tag manifest lists no tag manifests.",
+                line,
+            )
+        return True
+
+    def _repeated(self, declared: Declaration) -> None:
+        """Files that a manifest lists more than once (RFC 8493, 2.1.3: exactly once)."""
+        for path, algorithm, tag, digests, first, last in self._db.execute(
+            "SELECT path, algorithm, tag, count(DISTINCT digest), min(line), max(line) FROM listed "
+            "GROUP BY path, algorithm, tag HAVING count(*) > 1"
+        ):
+            name = f"{'tag' * tag}manifest-{algorithm}.txt"
+            if digests > 1:
+                self._findings.error(
+                    "contradiction",
+                    path,
+                    f"{path} is listed twice with different checksums, on lines {first} and {last} of {name}.",
+                    last,
+                )
+            else:
+                self._findings.either(
+                    declared.strict and not tag,
+                    "listed-twice",
+                    path,
+                    f"{path} is listed twice, on lines {first} and {last} of {name}.",
+                    last,
+                )
+
+    def _fetch(self, declared: Declaration) -> None:
+        name, findings = "fetch.txt", self._findings
+        if not is_file(self._bag / name):
+            return
+        with (self._bag / name).open("rb") as file:
+            for line in lines(file, declared.encoding):
+                if self._stopped():
+                    raise StoppedError
+                if not line.text and not line.problem:
+                    continue
+                self._mark(name, line)
+                found = read_fetch(line, old=not declared.strict)
+                if isinstance(found, str):
+                    findings.error("malformed", name, f"Line {line.number} of {name} {found}.", line.number)
+                    continue
+                if (reason := payload_safe(found.path)) is not None:
+                    findings.error(
+                        "unsafe-path",
+                        found.path,
+                        f"Line {line.number} of {name} has a path that {reason}.",
+                        line.number,
+                    )
+                    continue
+                self._fetch_entry(_normal(found.path), found.length, line.number)
+
+    def _fetch_entry(self, path: str, length: int | None, line: int) -> None:
+        if not self._db.execute("SELECT 1 FROM listed WHERE path = ? AND NOT tag", (path,)).fetchone():
+            self._findings.error("not-listed", path, f"Line {line} of fetch.txt is of a file in no manifest.", line)
+        before = self._db.execute("SELECT line FROM fetch WHERE path = ?", (path,)).fetchone()
+        if before is not None:
+            self._findings.warning(
+                "listed-twice", path, f"Line {line} of fetch.txt is of the same file as line {before[0]}.", line
+            )
+            return
+        self._db.execute("INSERT INTO fetch VALUES (?, ?, ?)", (path, length, line))
+
+    def _mark(self, name: str, line: Line) -> None:
+        if line.marked:
+            self._findings.error(
+                "byte-order-mark", name, f"{name} begins with a byte order mark, which UTF-8 must not have here.", 1
+            )
+
+    def tags(self, found: Manifests, declared: Declaration) -> None:
+        """Check that each tag manifest lists every payload manifest (RFC 8493, 2.2.1)."""
+        if not declared.strict:
+            return
+        for algorithm in found.tag_algorithms:
+            for name in found.files.values():
+                if not self._db.execute(
+                    "SELECT 1 FROM listed WHERE tag AND algorithm = ? AND path = ?", (algorithm, name)
+                ).fetchone():
+                    self._findings.error(
+                        "manifest-not-in-tags",
+                        name,
+                        f"tagmanifest-{algorithm}.txt does not list {name}, as it must.",
+                    )
+
+    def walk(self, told: Callable[[int], None]) -> None:
+        """Look for the files in data/. Calls `told` with numbers of files found. Raises StoppedError, OSError."""
+        if not is_folder(self._bag / "data"):
+            return
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO here VALUES (?, ?)", self._files(told))
+        self._db.execute("COMMIT")
+
+    def _files(self, told: Callable[[int], None]) -> Iterator[tuple[str, int]]:
+        findings = self._findings
+        waiting = [(str(self._bag / "data"), "data")]
+        while waiting:
+            place, folder = waiting.pop()
+            before = self.files
+            with os.scandir(place) as scan:
+                for entry in scan:
+                    if self._stopped():
+                        raise StoppedError
+                    path = f"{folder}/{entry.name}"
+                    if entry.is_file(follow_symlinks=False):
+                        size = entry.stat(follow_symlinks=False).st_size
+                        self.files += 1
+                        self.bytes += size
+                        if is_text(path):
+                            yield path, size
+                        else:
+                            findings.error(
+                                "unexpected", path, f"The name of {path} is not text, so no manifest can list it."
+                            )
+                    elif entry.is_symlink():
+                        findings.error(
+                            "link", path, f"{path} is a link; a bag holds files alone, and none is followed."
+                        )
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append((entry.path, path))
+                    else:
+                        findings.error("not-a-file", path, f"{path} is neither a file nor a folder.")
+            told(self.files - before)
+
+
+def _normal(path: str) -> str:
+    """A path without what does not change where it leads."""
+    if path.startswith("./") or "//" in path or "/./" in path or path.endswith("/."):
+        return posixpath.normpath(path)
+    return path

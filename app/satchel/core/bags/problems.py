@@ -1,0 +1,70 @@
+"""What is found wrong with a bag, and what is worth knowing, gathered with bounds."""
+
+from __future__ import annotations
+
+import msgspec
+
+MOST_TOLD = 100_000
+"""Problems of a kind that are kept; the counts are of all."""
+_LONGEST = 4_000
+"""Characters of a path or message that are kept; a hostile bag may have names of a megabyte."""
+_NOT_OF_COMPLETENESS = frozenset({"checksum", "contradiction", "oxum", "length", "profile"})
+"""Errors of bags that may be complete as RFC 8493, 3, means it: all is there, and in its form."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is wrong with a bag, or worth knowing."""
+
+    code: str
+    """`missing`, `unexpected`, `checksum`, `length`, `malformed`, `unsafe-path`, `oxum`, ... (docs/validation.md)."""
+    path: str
+    message: str
+    line: int | None = None
+
+
+class Findings:
+    """Errors, which make a bag invalid, and warnings, which do not. Safe from several threads."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = MOST_TOLD if most is None else most
+        self.errors: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.error_count = 0
+        self.warning_count = 0
+        self.is_whole = True
+        """No error says that something is missing, or not what it must be to count as there."""
+
+    def error(self, code: str, path: str, message: str, line: int | None = None) -> None:
+        """Something that makes the bag invalid."""
+        self.error_count += 1
+        self.is_whole = self.is_whole and code in _NOT_OF_COMPLETENESS
+        if len(self.errors) < self._most:
+            self.errors.append(Problem(code=code, path=tellable(path), message=tellable(message), line=line))
+
+    def warning(self, code: str, path: str, message: str, line: int | None = None) -> None:
+        """Something that does not."""
+        self.warning_count += 1
+        if len(self.warnings) < self._most:
+            self.warnings.append(Problem(code=code, path=tellable(path), message=tellable(message), line=line))
+
+    def either(self, is_error: bool, code: str, path: str, message: str, line: int | None = None) -> None:
+        """An error under one version of BagIt, a warning under another."""
+        (self.error if is_error else self.warning)(code, path, message, line)
+
+
+def tellable(text: str) -> str:
+    """A text as it can be written down: what stands for bytes that are no UTF-8 is shown by numbers."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}... ({len(text):,} characters)"
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name can be written in UTF-8; names of other bytes hold halves of characters instead."""
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
