@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QTreeView
 from pytestqt.modeltest import ModelTester
 
 from satchel.core.bags.validate import Problem
@@ -14,13 +14,14 @@ from satchel.core.deriva.browse import Row, RowPage
 from satchel.core.deriva.model import Column
 from satchel.core.deriva.model_reader import read_model
 from satchel.core.jobs.views import JobView, StageView
+from satchel.gui.bags.kinds import Group, grouped
 from satchel.gui.bags.problems import ProblemsModel
 from satchel.gui.bags.verdict import Findings
 from satchel.gui.catalog.rows_model import RowsModel
 from satchel.gui.catalog.tree_model import TreeModel, kind_of
 from satchel.gui.engine_bridge import JobsModel
 from satchel.gui.jobs_words import progress
-from satchel.gui.widgets.table import FullTextRole, RowsTable
+from satchel.gui.widgets.table import FullTextRole
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -169,20 +170,33 @@ def problem(path: str, line: int | None = None) -> Problem:
 
 def test_problems(qtmodeltester: ModelTester) -> None:
     contact = Problem(code="contact", path="", message="No contact is named")
-    found = Findings([problem(f"data/{n}.csv") for n in range(1000)], [contact, problem("bag-info.txt", 3)])
+    found = Findings([problem(f"data/{n}.csv") for n in range(3000)], [contact, problem("bag-info.txt", 3)])
     model = ProblemsModel()
-    model.show(found, range(len(found)))
+    groups = grouped(found)
+    model.show(found, groups)
+    assert model.rowCount(model.index(0, 0)) == 1000, "a view asks for more when it gets there"
     qtmodeltester.check(model, force_py=False)
-    assert model.index(1000, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "warning: No contact is named"
-    assert model.index(1001, 1).data() == "bag-info.txt, line 3"
+    assert [(g.severity, g.title, len(g.places)) for g in groups] == [
+        ("error", "Changed files: wrong checksums", 3000),
+        ("warning", "Changed files: wrong checksums", 1),
+        ("warning", "Contact", 1),
+    ]
+    changed, advice, named = (model.index(row, 0) for row in range(3))
+    while model.canFetchMore(changed):
+        model.fetchMore(changed)
+    assert model.rowCount(changed) == 3000
+    assert model.index(0, 0, named).data(Qt.ItemDataRole.AccessibleTextRole) == "warning: No contact is named"
+    assert model.index(0, 1, advice).data() == "bag-info.txt, line 3"
+    assert advice.siblingAtColumn(1).data() == "1 (advice)"
+    assert model.text(model.index(77, 0, changed)) == "Checksum differs\tdata/77.csv"
     assert list(found.matching("/77.CSV")) == [77]
-    assert list(found.matching("line 3")) == [1001]
-    assert len(found.matching(" ")) == 1002
-    model.show(found, found.matching("/77.CSV"))
-    assert model.index(0, 1).data() == "data/77.csv"
+    assert list(found.matching("line 3")) == [3001]
+    assert len(found.matching(" ")) == 3002
+    model.show(found, grouped(found, "/77.CSV"))
+    assert model.index(0, 1, model.index(0, 0)).data() == "data/77.csv"
 
 
-def test_a_million_problems_open_at_once() -> None:
+def test_a_million_problems_open_at_once(app: QApplication) -> None:
     """Nothing is made for rows that are not shown."""
     asked: set[int] = set()
 
@@ -192,13 +206,15 @@ def test_a_million_problems_open_at_once() -> None:
             return super().__getitem__(place)
 
     model = ProblemsModel()
-    view = RowsTable("Problems")
+    view = QTreeView()
     view.setModel(model)
+    view.setUniformRowHeights(True)
     view.resize(800, 400)
     view.show()
     found = Findings(Counting([problem("data/x")] * 1_000_000))
-    model.show(found, range(len(found)))
+    model.show(found, [Group("checksum", "error", range(len(found)))])
+    view.expand(model.index(0, 0))
     QApplication.processEvents()
-    assert model.rowCount() == 1_000_000
+    assert model.index(0, 1).data() == "1,000,000"
     assert 0 < len(asked) < 200
     view.deleteLater()

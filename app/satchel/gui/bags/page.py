@@ -54,6 +54,7 @@ class BagsPage(QWidget):
         self._job = ""
         self._path = Path()
         self._settled = False
+        self._result: ValidateResult | None = None
         self._listed: list[tuple[str, str]] = []
         self.level = QComboBox()
         self.level.setAccessibleName("How thorough")
@@ -76,6 +77,8 @@ class BagsPage(QWidget):
         self.card.hide()
         self._errors = QVBoxLayout()
         self.problems = ProblemsPane()
+        self.problems.save_wanted.connect(self._save_report)
+        self.problems.suggested = lambda: self._path.with_name(f"{self._path.name}-report.html")
         self.problems.hide()
         self.before = RecentList("Checked before")
         inside = QVBoxLayout(self)
@@ -152,7 +155,7 @@ class BagsPage(QWidget):
     def _show_verdict(self, result: ValidateResult) -> None:
         said = verdict(result)
         path = Path(result.path)
-        self._path = path
+        self._path, self._result = path, result
         self.card.show_text(said.tone, said.title, said.text, path)
         self.card.show()
         found = Findings(result.errors, result.warnings)
@@ -189,6 +192,14 @@ class BagsPage(QWidget):
             title = Path(path).name if path else view.title
             rows.append(RowButton(icon, title, f"{text} · {path}", do=partial(self._follow, view.id), role=role))
         self.before.put(rows, "Bags that you check are listed here, with what was found.")
+
+    def _save_report(self, path: Path) -> None:
+        async def save(result: ValidateResult) -> None:
+            await self._window.bridge.call(_write_report, result, path)
+            self._window.toasts.say(f"The report was saved as {path.name}.", "success")
+
+        if self._result is not None:
+            spawn(save(self._result), "save a report")
 
     def _dropped(self, paths: list[Path]) -> None:
         for path in paths:
@@ -236,3 +247,11 @@ async def _make_request(path: str, level: Level) -> ValidateRequest:
     from satchel.core.bags.validate import ValidateRequest
 
     return ValidateRequest(path=path, level=level)
+
+
+async def _write_report(result: ValidateResult, path: Path) -> None:
+    import asyncio
+
+    from satchel.core.bags.reports import write_report
+
+    await asyncio.to_thread(write_report, result, path)

@@ -26,6 +26,10 @@ class Findings:
         """`error` or `warning`."""
         return "error" if place < len(self.errors) else "warning"
 
+    def code(self, place: int) -> str:
+        """The kind of problem."""
+        return self._at(place).code
+
     def message(self, place: int) -> str:
         """What is wrong."""
         return self._at(place).message

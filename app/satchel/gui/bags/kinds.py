@@ -1,0 +1,52 @@
+"""Problems of a bag, grouped by kind. Plain Python, for a thread: there may be many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from satchel.gui.bags.verdict import Findings
+
+TITLES = {
+    "missing": "Missing files",
+    "unexpected": "Files that no manifest lists",
+    "not-listed": "Files that not every manifest lists",
+    "listed-twice": "Listed more than once",
+    "checksum": "Changed files: wrong checksums",
+    "length": "Changed files: wrong lengths",
+    "remote": "Not yet fetched",
+    "incomplete": "The bag says that it lacks something",
+    "malformed": "Malformed lines",
+    "unsafe-path": "Paths that leave the bag",
+    "oxum": "Number or size of files differs from bag-info",
+    "unknown-algorithm": "Unknown kinds of checksum",
+    "profile": "Rules of the profile",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Problems of one kind.
+
+    Attributes:
+        severity: `error`: they make the bag invalid; `warning`: advice.
+        places: which of the findings.
+    """
+
+    code: str
+    severity: str
+    places: Sequence[int]
+
+    @property
+    def title(self) -> str:
+        """The kind in words."""
+        return TITLES.get(self.code, self.code.replace("-", " ").capitalize())
+
+
+def grouped(found: Findings, text: str = "") -> list[Group]:
+    """The findings with a text in them by severity and kind, errors first, the largest group first."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place in found.matching(text):
+        groups.setdefault((found.severity(place), found.code(place)), []).append(place)
+    made = [Group(code, severity, places) for (severity, code), places in groups.items()]
+    return sorted(made, key=lambda group: (group.severity != "error", -len(group.places), group.code))

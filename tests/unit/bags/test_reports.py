@@ -1,0 +1,74 @@
+"""Reports say what the verdict says, to whoever reads them: a program, a spreadsheet, a person."""
+
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from satchel.core.bags.reports import write_report
+from satchel.core.bags.validate import Problem, ValidateResult
+from satchel.core.errors import SatchelError
+
+NASTY = 'data/=HYPERLINK("http://x")<script>alert(1)</script>&amp;\n.csv'
+
+
+@pytest.fixture
+def result() -> ValidateResult:
+    return ValidateResult(
+        path="/bags/<b>my bag", level="full", valid=False, complete=False, version="1.0", algorithms=("md5",),
+        files=3, bytes=12, remote=1,
+        errors=(Problem(code="checksum", path=NASTY, message="It was changed.", line=7),),
+        warnings=(Problem(code="case", path="=1+1", message="+advice"),),
+        error_count=2, warning_count=1,
+    )  # fmt: skip
+
+
+def test_json_is_the_result(result: ValidateResult, tmp_path: Path) -> None:
+    write_report(result, tmp_path / "r.json")
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert told["valid"] is False
+    assert told["errors"][0] == {"code": "checksum", "path": NASTY, "message": "It was changed.", "line": 7}
+
+
+def test_csv_has_a_line_for_each_and_no_formulas(result: ValidateResult, tmp_path: Path) -> None:
+    write_report(result, tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["severity", "code", "path", "line", "message"]
+    assert rows[1] == ["error", "checksum", NASTY, "7", "It was changed."]
+    assert rows[2] == ["warning", "case", "'=1+1", "", "'+advice"]
+
+
+def test_html_holds_all_as_text_and_nothing_as_markup(result: ValidateResult, tmp_path: Path) -> None:
+    write_report(result, tmp_path / "r.htm")
+    texts: list[str] = []
+    tags: set[str] = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            tags.add(tag)
+
+        def handle_data(self, data: str) -> None:
+            texts.append(data)
+
+    Reader().feed((tmp_path / "r.htm").read_text())
+    assert NASTY in texts
+    assert "<b>my bag" in texts
+    assert not tags & {"script", "b"}
+    assert "The bag is not valid." in texts
+    assert any("The first 2 of 3 are listed." in text for text in texts)
+
+
+def test_another_ending_is_refused_and_a_file_that_cannot_be_written_leaves_nothing(
+    result: ValidateResult, tmp_path: Path
+) -> None:
+    with pytest.raises(SatchelError, match="which kind of report"):
+        write_report(result, tmp_path / "r.pdf")
+    (tmp_path / "r.html").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_report(result, tmp_path / "r.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
