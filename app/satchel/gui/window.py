@@ -307,6 +307,10 @@ class MainWindow(QMainWindow):
         """Check a bag, folder or archive, and show what was found."""
         self._bags_page().check(path)
 
+    def check_bags(self, paths: list[Path]) -> None:
+        """Check bags that were dropped together, one after the other."""
+        self._bags_page().check_all(paths)
+
     def focus_filter(self) -> None:
         """Put the focus into the page's filter field."""
         if callable(find := getattr(self.stack.currentWidget(), "focus_filter", None)):
@@ -432,7 +436,7 @@ class MainWindow(QMainWindow):
         paths = dropped_paths(event)
         if paths:
             event.acceptProposedAction()
-            self.check_bag(paths[0])
+            self.check_bags(paths)
 
 
 def _size(kept: list[int] | None, default: tuple[int, int]) -> tuple[int, int]:

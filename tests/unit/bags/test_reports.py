@@ -7,6 +7,7 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from satchel.core.bags.reports import write_report
@@ -28,23 +29,27 @@ def result() -> ValidateResult:
 
 
 def test_json_is_the_result(result: ValidateResult, tmp_path: Path) -> None:
-    write_report(result, tmp_path / "r.json")
+    write_report([result], tmp_path / "r.json")
     told = json.loads((tmp_path / "r.json").read_text())
     assert told["valid"] is False
     assert told["errors"][0] == {"code": "checksum", "path": NASTY, "message": "It was changed.", "line": 7}
 
 
 def test_csv_has_a_line_for_each_and_no_formulas(result: ValidateResult, tmp_path: Path) -> None:
-    write_report(result, tmp_path / "r.csv")
+    write_report([result], tmp_path / "r.csv")
     with (tmp_path / "r.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["severity", "code", "path", "line", "message"]
-    assert rows[1] == ["error", "checksum", NASTY, "7", "It was changed."]
-    assert rows[2] == ["warning", "case", "'=1+1", "", "'+advice"]
+    bag = result.path
+    assert rows == [
+        ["bag", "severity", "code", "path", "line", "message"],
+        [bag, "verdict", "", "", "", "not valid"],
+        [bag, "error", "checksum", NASTY, "7", "It was changed."],
+        [bag, "warning", "case", "'=1+1", "", "'+advice"],
+    ]
 
 
 def test_html_holds_all_as_text_and_nothing_as_markup(result: ValidateResult, tmp_path: Path) -> None:
-    write_report(result, tmp_path / "r.htm")
+    write_report([result], tmp_path / "r.htm")
     texts: list[str] = []
     tags: set[str] = set()
 
@@ -63,12 +68,27 @@ def test_html_holds_all_as_text_and_nothing_as_markup(result: ValidateResult, tm
     assert any("The first 2 of 3 are listed." in text for text in texts)
 
 
+def test_several_bags_make_one_report(result: ValidateResult, tmp_path: Path) -> None:
+    good = msgspec.structs.replace(
+        result, path="/bags/good", valid=True, complete=True, errors=(), warnings=(), error_count=0, warning_count=0
+    )
+    for ending in ("json", "csv", "html"):
+        write_report([result, good], tmp_path / f"r.{ending}")
+    assert [told["valid"] for told in json.loads((tmp_path / "r.json").read_text())] == [False, True]
+    with (tmp_path / "r.csv").open(newline="") as file:
+        verdicts = [(row[0], row[5]) for row in csv.reader(file) if row[1] == "verdict"]
+    assert verdicts == [(result.path, "not valid"), ("/bags/good", "valid")]
+    page = (tmp_path / "r.html").read_text()
+    assert "<h1>2 bags</h1>" in page
+    assert page.index("not valid") < page.index("The bag is valid.")
+
+
 def test_another_ending_is_refused_and_a_file_that_cannot_be_written_leaves_nothing(
     result: ValidateResult, tmp_path: Path
 ) -> None:
     with pytest.raises(SatchelError, match="which kind of report"):
-        write_report(result, tmp_path / "r.pdf")
+        write_report([result], tmp_path / "r.pdf")
     (tmp_path / "r.html").mkdir()
     with pytest.raises(OSError, match="directory"):
-        write_report(result, tmp_path / "r.html")
+        write_report([result], tmp_path / "r.html")
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]

@@ -6,7 +6,7 @@ import csv
 import html
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import IO, Literal
@@ -38,11 +38,11 @@ def format_of(path: Path) -> Format:
     )
 
 
-def write_report(result: ValidateResult, path: Path) -> None:
-    """Write a report; the file is there when it is whole. Blocking.
+def write_report(results: Sequence[ValidateResult], path: Path) -> None:
+    """Write a report on one bag or several; the file is there when it is whole. Blocking.
 
     Args:
-        result: of a validation.
+        results: of validations.
         path: its ending says the format; what is there is replaced.
 
     Raises:
@@ -53,7 +53,7 @@ def write_report(result: ValidateResult, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            write(result, file)
+            write(results, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -62,16 +62,20 @@ def write_report(result: ValidateResult, path: Path) -> None:
         raise
 
 
-def _json(result: ValidateResult, file: IO[str]) -> None:
-    file.write(msgspec.json.format(msgspec.json.encode(result).decode(), indent=2) + "\n")
+def _json(results: Sequence[ValidateResult], file: IO[str]) -> None:
+    told = results[0] if len(results) == 1 else list(results)
+    file.write(msgspec.json.format(msgspec.json.encode(told).decode(), indent=2) + "\n")
 
 
-def _csv(result: ValidateResult, file: IO[str]) -> None:
+def _csv(results: Sequence[ValidateResult], file: IO[str]) -> None:
     writer = csv.writer(file)
-    writer.writerow(("severity", "code", "path", "line", "message"))
-    for severity, problem in _all(result):
-        texts = (severity, problem.code, problem.path, "" if problem.line is None else str(problem.line))
-        writer.writerow([_harmless(text) for text in (*texts, problem.message)])
+    writer.writerow(("bag", "severity", "code", "path", "line", "message"))
+    for result in results:
+        writer.writerow([_harmless(text) for text in (result.path, "verdict", "", "", "", _said(result))])
+        for severity, problem in _all(result):
+            line = "" if problem.line is None else str(problem.line)
+            texts = (result.path, severity, problem.code, problem.path, line, problem.message)
+            writer.writerow([_harmless(text) for text in texts])
 
 
 def _harmless(text: str) -> str:
@@ -79,15 +83,33 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(_SPREADSHEET) else text
 
 
-def _html(result: ValidateResult, file: IO[str]) -> None:
-    said = "valid" if result.valid else "not valid"
-    if result.valid and not result.complete:
-        said += ", but not complete"
-    name = html.escape(Path(result.path).name)
+def _said(result: ValidateResult) -> str:
+    if not result.valid:
+        return "not valid"
+    return "valid" if result.complete else "valid, but not complete"
+
+
+def _html(results: Sequence[ValidateResult], file: IO[str]) -> None:
+    one = len(results) == 1
+    title = html.escape(Path(results[0].path).name if one else f"{len(results)} bags")
+    file.write(f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>')
+    file.write(f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n")
+    if not one:
+        file.write("<table><tr><th>Bag</th><th>Verdict</th><th>Files</th><th>Size</th></tr>\n")
+        for result in results:
+            cells = (result.path, _said(result), count(result.files), size(result.bytes))
+            file.write("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n")
+        file.write("</table>\n")
+    for result in results:
+        if not one:
+            file.write(f"<h2>{html.escape(result.path)}</h2>\n")
+        _html_of(result, file)
+    file.write("</body></html>\n")
+
+
+def _html_of(result: ValidateResult, file: IO[str]) -> None:
     tone = "good" if result.valid and result.complete else "bad"
-    file.write(f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>')
-    file.write(f"<style>{_STYLE}</style></head>\n<body><h1>{name}</h1>\n")
-    file.write(f'<p class="{tone}"><strong>The bag is {said}.</strong></p>\n')
+    file.write(f'<p class="{tone}"><strong>The bag is {_said(result)}.</strong></p>\n')
     figures = f"{count(result.files, 'files')}, {size(result.bytes)}"
     if result.remote:
         figures += f", {count(result.remote, 'files')} still to be fetched"
@@ -105,7 +127,6 @@ def _html(result: ValidateResult, file: IO[str]) -> None:
     told, all_there = len(result.errors) + len(result.warnings), result.error_count + result.warning_count
     if told < all_there:
         file.write(f"<p>The first {count(told)} of {count(all_there)} are listed.</p>\n")
-    file.write("</body></html>\n")
 
 
 def _all(result: ValidateResult) -> Iterator[tuple[str, Problem]]:

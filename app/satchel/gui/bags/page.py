@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -11,8 +12,9 @@ from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from satchel.core.errors import SatchelError
 from satchel.gui import jobs_words
-from satchel.gui.bags.problems import ProblemsPane
+from satchel.gui.bags.problems import ProblemsPane, ask_for_report
 from satchel.gui.bags.progress import CheckProgress
+from satchel.gui.bags.queue import QueuePane
 from satchel.gui.bags.verdict import Findings, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.folders import show_folder
@@ -55,6 +57,7 @@ class BagsPage(QWidget):
         self._path = Path()
         self._settled = False
         self._result: ValidateResult | None = None
+        self._queue: list[str] = []
         self._listed: list[tuple[str, str]] = []
         self.level = QComboBox()
         self.level.setAccessibleName("How thorough")
@@ -71,13 +74,18 @@ class BagsPage(QWidget):
         self.progress = CheckProgress()
         self.progress.cancelled.connect(lambda: window.bridge.cancel(self._job))
         self.progress.hide()
+        self.queue = QueuePane()
+        self.queue.chosen.connect(self._follow)
+        self.queue.stop_wanted.connect(self._stop_queue)
+        self.queue.save_wanted.connect(self._save_queue)
+        self.queue.hide()
         self.card = _VerdictCard()
         self.card.again.clicked.connect(lambda: self.check(self._path))
         self.card.open.clicked.connect(self._open)
         self.card.hide()
         self._errors = QVBoxLayout()
         self.problems = ProblemsPane()
-        self.problems.save_wanted.connect(self._save_report)
+        self.problems.save_wanted.connect(lambda path: self._save_report([self._result], path))
         self.problems.suggested = lambda: self._path.with_name(f"{self._path.name}-report.html")
         self.problems.hide()
         self.before = RecentList("Checked before")
@@ -86,6 +94,7 @@ class BagsPage(QWidget):
         inside.setSpacing(SPACE_4)
         inside.addWidget(head)
         inside.addWidget(self.drop)
+        inside.addWidget(self.queue, 1)
         inside.addWidget(self.progress)
         inside.addWidget(self.card)
         inside.addLayout(self._errors)
@@ -102,9 +111,13 @@ class BagsPage(QWidget):
 
     def check(self, path: Path) -> None:
         """Check a bag, folder or archive."""
-        self._path = path
+        self.check_all([path])
+
+    def check_all(self, paths: Sequence[Path]) -> None:
+        """Check bags one after the other; several get a list with a line each."""
+        self._path = paths[0]
         level: Level = self.level.currentData()
-        spawn(self._submit(path, level), "check a bag", self._failed)
+        spawn(self._submit(list(dict.fromkeys(paths)), level), "check bags", self._failed)
 
     def show_job(self, job: str) -> None:
         """Show a check that ran or runs."""
@@ -117,10 +130,29 @@ class BagsPage(QWidget):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    async def _submit(self, path: Path, level: Level) -> None:
-        request = await self._window.bridge.call(_make_request, str(path), level)
-        job = await self._window.bridge.submit(request)
-        self._follow(job)
+    async def _submit(self, paths: Sequence[Path], level: Level) -> None:
+        requests = await self._window.bridge.call(_make_requests, [str(path) for path in paths], level)
+        self._queue = []
+        self.queue.setVisible(len(requests) > 1)
+        for number, request in enumerate(requests):
+            job = await self._window.bridge.submit(request)
+            self._queue.append(job)
+            if number == 0:
+                self._follow(job)
+        self._jobs_changed()
+
+    def _stop_queue(self) -> None:
+        for job in self._queue:
+            view = self._window.bridge.jobs.view(job)
+            if view is not None and view.state in ALIVE:
+                self._window.bridge.cancel(job)
+
+    def _save_queue(self) -> None:
+        views = [self._window.bridge.jobs.view(job) for job in self._queue]
+        results = [
+            cast("ValidateResult", view.result) for view in views if view is not None and view.result is not None
+        ]
+        ask_for_report(self, self._path.with_name("bags-report.html"), lambda path: self._save_report(results, path))
 
     def _follow(self, job: str) -> None:
         """Show this job from now on."""
@@ -132,6 +164,9 @@ class BagsPage(QWidget):
         self._jobs_changed()
 
     def _jobs_changed(self) -> None:
+        if len(self._queue) > 1:
+            views = [self._window.bridge.jobs.view(job) for job in self._queue]
+            self.queue.show_jobs([view for view in views if view is not None])
         view = self._window.bridge.jobs.view(self._job) if self._job else None
         if view is None or self._settled:
             self._list_before()
@@ -193,17 +228,18 @@ class BagsPage(QWidget):
             rows.append(RowButton(icon, title, f"{text} · {path}", do=partial(self._follow, view.id), role=role))
         self.before.put(rows, "Bags that you check are listed here, with what was found.")
 
-    def _save_report(self, path: Path) -> None:
-        async def save(result: ValidateResult) -> None:
-            await self._window.bridge.call(_write_report, result, path)
+    def _save_report(self, results: Sequence[ValidateResult | None], path: Path) -> None:
+        there = [result for result in results if result is not None]
+
+        async def save() -> None:
+            await self._window.bridge.call(_write_report, there, path)
             self._window.toasts.say(f"The report was saved as {path.name}.", "success")
 
-        if self._result is not None:
-            spawn(save(self._result), "save a report")
+        if there:
+            spawn(save(), "save a report")
 
     def _dropped(self, paths: list[Path]) -> None:
-        for path in paths:
-            self.check(path)
+        self.check_all(paths)
 
     def _open(self) -> None:
         show_folder(self._window, self._path)
@@ -242,16 +278,16 @@ class _VerdictCard(Card):
         self.setContentsMargins(SPACE_2, 0, 0, 0)
 
 
-async def _make_request(path: str, level: Level) -> ValidateRequest:
+async def _make_requests(paths: list[str], level: Level) -> list[ValidateRequest]:
     """In the engine's loop, where the import is paid for."""
     from satchel.core.bags.validate import ValidateRequest
 
-    return ValidateRequest(path=path, level=level)
+    return [ValidateRequest(path=path, level=level) for path in paths]
 
 
-async def _write_report(result: ValidateResult, path: Path) -> None:
+async def _write_report(results: list[ValidateResult], path: Path) -> None:
     import asyncio
 
     from satchel.core.bags.reports import write_report
 
-    await asyncio.to_thread(write_report, result, path)
+    await asyncio.to_thread(write_report, results, path)

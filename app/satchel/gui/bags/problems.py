@@ -231,11 +231,16 @@ class ProblemsPane(QWidget):
         self.stack.setCurrentWidget(self.nothing if not groups and self.field.text().strip() else self.view)
 
     def _save(self) -> None:
-        dialog = QFileDialog(self, "Save the report", str(self.suggested()))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["Web page (*.html)", "Table (*.csv)", "JSON (*.json)"])
-        dialog.setDefaultSuffix("html")
-        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(chosen.rpartition(".")[2].rstrip(")")))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.save_wanted.emit(Path(path)))
-        dialog.open()
+        ask_for_report(self, self.suggested(), self.save_wanted.emit)
+
+
+def ask_for_report(parent: QWidget, suggested: Path, then: Callable[[Path], object]) -> None:
+    """Ask for a report's file; its ending says the format."""
+    dialog = QFileDialog(parent, "Save the report", str(suggested))
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilters(["Web page (*.html)", "Table (*.csv)", "JSON (*.json)"])
+    dialog.setDefaultSuffix("html")
+    dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(chosen.rpartition(".")[2].rstrip(")")))
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.fileSelected.connect(lambda path: then(Path(path)))
+    dialog.open()

@@ -176,4 +176,4 @@ class HomePage(ScrollPage):
         self._notices.addWidget(self.interrupted)
 
     def _dropped(self, paths: list[Path]) -> None:
-        self._window.check_bag(paths[0])
+        self._window.check_bags(paths)

@@ -1,0 +1,171 @@
+"""The bags page: what is dropped is checked, said in words, listed by kind, and saved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+import zipfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog
+from test_widgets import drop
+
+from gui_helpers import until
+from satchel.gui.bags.page import BagsPage
+from satchel.gui.widgets.states import ErrorCard
+from satchel.gui.window import MainWindow
+
+InLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+LEFT = Qt.MouseButton.LeftButton
+
+
+def a_bag(folder: Path, files: int = 3) -> Path:
+    (folder / "data").mkdir(parents=True)
+    lines = []
+    for number in range(files):
+        content = f"content {number}".encode()
+        (folder / "data" / f"{number}.txt").write_bytes(content)
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  data/{number}.txt\n")
+    (folder / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
+    (folder / "manifest-sha256.txt").write_text("".join(lines))
+    return folder
+
+
+def spoiled(bag: Path) -> Path:
+    (bag / "data" / "0.txt").write_bytes(b"changed 0")
+    (bag / "data" / "1.txt").unlink()
+    (bag / "data" / "more.txt").write_bytes(b"more")
+    return bag
+
+
+@pytest.fixture
+def page(window: MainWindow) -> BagsPage:
+    made = window.show_page("bags")
+    assert isinstance(made, BagsPage)
+    return made
+
+
+def settled(page: BagsPage) -> bool:
+    return page.card.isVisible() and not page.progress.isVisible()
+
+
+def kinds(page: BagsPage) -> list[tuple[str, str]]:
+    model = page.problems.model
+    return [(model.index(row, 0).data(), model.index(row, 1).data()) for row in range(model.rowCount())]
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "tgz"])
+def test_a_good_bag_in_any_form_is_said_to_be_good(
+    window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path, form: str
+) -> None:
+    bag = a_bag(tmp_path / "bag")
+    path = bag
+    if form == "zip":
+        path = tmp_path / "bag.zip"
+        with zipfile.ZipFile(path, "w") as packed:
+            for file in bag.rglob("*"):
+                packed.write(file, file.relative_to(tmp_path))
+    elif form == "tgz":
+        path = tmp_path / "bag.tgz"
+        with tarfile.open(path, "w:gz") as packed_tar:
+            packed_tar.add(bag, "bag")
+
+    async def body() -> None:
+        assert drop(page.drop, QUrl.fromLocalFile(str(path)))
+        await until(lambda: settled(page))
+        assert page.card.title.text() == "The bag is valid and complete"
+        assert page.card.path.text == str(path)
+        assert not page.problems.isVisible()
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def test_what_is_wrong_is_listed_by_kind_filtered_copied_and_saved(
+    window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path
+) -> None:
+    bag = spoiled(a_bag(tmp_path / "bag"))
+
+    async def body() -> None:
+        assert drop(page.drop, QUrl.fromLocalFile(str(bag)))
+        await until(lambda: settled(page) and page.problems.model.rowCount() > 0)
+        assert page.card.title.text() == "The bag is not valid"
+        said = dict(kinds(page))
+        assert said["Changed files: wrong checksums"] == "1"
+        assert said["Missing files"] == "1"
+        assert said["Files that no manifest lists"] == "1"
+        QTest.keyClicks(page.problems.field, "more.txt")
+        await until(lambda: kinds(page) == [("Files that no manifest lists", "1")])
+        assert page.problems.head.remark.text().startswith("1 of ")
+        view, model = page.problems.view, page.problems.model
+        view.setCurrentIndex(model.index(0, 0, model.index(0, 0)))
+        view.copy()
+        assert "data/more.txt" in QApplication.clipboard().text()
+        QTest.mouseClick(page.problems.save, LEFT)
+        (dialog,) = page.findChildren(QFileDialog)
+        dialog.fileSelected.emit(str(tmp_path / "report.json"))
+        dialog.close()
+        await until((tmp_path / "report.json").exists)
+        told = json.loads((tmp_path / "report.json").read_text())
+        assert told["valid"] is False
+        assert {problem["code"] for problem in told["errors"]} == {"checksum", "missing", "unexpected"}
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def test_many_bags_get_a_line_each_and_one_report(
+    window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path
+) -> None:
+    bags = [a_bag(tmp_path / f"bag{number}") for number in range(6)]
+    spoiled(bags[2])
+    paths = [*bags, tmp_path / "nothing"]
+
+    async def body() -> None:
+        assert drop(page.drop, *(QUrl.fromLocalFile(str(path)) for path in paths))
+        await until(lambda: page.queue.isVisible() and page.queue.model.rowCount() == 7)
+        await until(lambda: "All 7 checked" in page.queue.head.remark.text(), 60)
+        assert page.queue.head.remark.text() == (
+            "All 7 checked: 5 valid and complete, 1 not valid, 1 could not be checked"
+        )
+        model = page.queue.model
+        assert [model.index(row, 0).data() for row in range(7)] == [path.name for path in paths]
+        assert model.index(2, 1).data() == "The bag is not valid"
+        assert "nothing" in model.index(6, 1).data()
+        page.queue.view.go_to_row(2)
+        await until(lambda: settled(page) and page.card.title.text() == "The bag is not valid")
+        assert page.queue.isVisible()
+        page.queue.view.go_to_row(6)
+        await until(lambda: [card for card in page.findChildren(ErrorCard) if card.isVisible()])
+        QTest.mouseClick(page.queue.save, LEFT)
+        (dialog,) = page.findChildren(QFileDialog)
+        dialog.fileSelected.emit(str(tmp_path / "all.csv"))
+        dialog.close()
+        await until((tmp_path / "all.csv").exists)
+        assert (tmp_path / "all.csv").read_text().count(",verdict,") == 6
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def test_a_queue_can_be_stopped(window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path) -> None:
+    bags = [a_bag(tmp_path / f"bag{number}") for number in range(12)]
+
+    async def body() -> None:
+        page.check_all(bags)
+        await until(lambda: page.queue.model.rowCount() == 12)
+        QTest.mouseClick(page.queue.stop, LEFT)
+        await until(lambda: not window.bridge.active())
+        states = [view.state for view in window.bridge.jobs.views()]
+        assert "cancelled" in states
+        assert set(states) <= {"cancelled", "done"}
+        assert not page.queue.stop.isVisible()
+        await window.bridge.stop()
+
+    in_loop(body)
