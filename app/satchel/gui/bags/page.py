@@ -134,6 +134,7 @@ class BagsPage(QWidget):
         requests = await self._window.bridge.call(_make_requests, [str(path) for path in paths], level)
         self._queue = []
         self.queue.setVisible(len(requests) > 1)
+        self.before.setVisible(len(requests) == 1)
         for number, request in enumerate(requests):
             job = await self._window.bridge.submit(request)
             self._queue.append(job)

@@ -151,6 +151,7 @@ class QueuePane(QWidget):
         self.save.setEnabled(any(view.result is not None for view in views))
         if first:
             self.view.fit_columns()
+            self.view.setColumnWidth(0, 220)
             self.view.setColumnWidth(1, 240)
 
     def _moved(self, index: QModelIndex) -> None:
