@@ -180,7 +180,7 @@ def test_recent_catalogs_are_opened_from_home(
 
 def test_a_bag_dropped_anywhere_is_checked(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[Path] = []
-    monkeypatch.setattr(window, "check_bag", checked.append)
+    monkeypatch.setattr(window, "check_bags", checked.extend)
     assert drop(window, QUrl.fromLocalFile("/tmp/one.zip"))
     assert drop(window.home.drop, QUrl.fromLocalFile("/tmp/two"))
     assert checked == [Path("/tmp/one.zip"), Path("/tmp/two")]
