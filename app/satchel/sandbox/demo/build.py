@@ -19,6 +19,7 @@ from satchel.sandbox.demo.lab_schema import lab_schema
 from satchel.sandbox.demo.ml_schema import ML, ml_schema
 from satchel.sandbox.demo.records import File, Records
 from satchel.sandbox.demo.sizes import SIZES
+from satchel.sandbox.demo.www_schema import www_schema
 from satchel.sandbox.ermrest import rows
 from satchel.sandbox.ermrest.catalog import Catalog, Transaction
 from satchel.sandbox.ermrest.store import Store
@@ -61,7 +62,7 @@ def build(store: Store, hatrac: Hatrac, size: str, seed: int = SEED) -> DemoInfo
 
     catalog.write(ADMIN, open_to_all, clock.tick())
     whole = records.size.whole
-    documents = [eye_schema(whole=whole), *([ml_schema(), lab_schema()] if whole else [])]
+    documents = [eye_schema(whole=whole), *([ml_schema(), lab_schema(), www_schema()] if whole else [])]
     catalog.create_schemas(documents, ADMIN, clock.tick())
     for step in history.steps():
         _take(catalog, hatrac, step, clock)

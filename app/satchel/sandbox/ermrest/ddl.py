@@ -58,6 +58,11 @@ def _type_document(name: str, base: str) -> dict[str, Any]:
     return {"is_domain": True, "typename": name, "base_type": {"typename": base}}
 
 
+def access_lists(document: Mapping[str, list[str] | None] | None) -> dict[str, list[str]]:
+    """The ACLs of a document: null, for one or for all, is as if there were none."""
+    return {name: members for name, members in (document or {}).items() if members is not None}
+
+
 class Editor:
     """Works documents into a model.
 
@@ -138,7 +143,7 @@ class Editor:
             document.get("comment"),
             {},
             dict(document.get("annotations") or {}),
-            dict(document.get("acls") or {}),
+            access_lists(document.get("acls")),
         )
         self.model.schemas[name] = schema
         return schema
@@ -162,7 +167,7 @@ class Editor:
             "t" + self._new_phys(),
             comment=document.get("comment"),
             annotations=dict(document.get("annotations") or {}),
-            acls=dict(document.get("acls") or {}),
+            acls=access_lists(document.get("acls")),
         )
         given = {c.get("name"): c for c in document.get("column_definitions") or () if isinstance(c, Mapping)}
         defaults = document.get("provide_system_default", True)
@@ -214,7 +219,7 @@ class Editor:
             document.get("default"),
             document.get("comment"),
             dict(document.get("annotations") or {}),
-            dict(document.get("acls") or {}),
+            access_lists(document.get("acls")),
             dict(document.get("acl_bindings") or {}),
         )
 
@@ -314,7 +319,7 @@ class Editor:
             actions[1],
             document.get("comment"),
             dict(document.get("annotations") or {}),
-            dict(document.get("acls") or {}),
+            access_lists(document.get("acls")),
             dict(document.get("acl_bindings") or {}),
         )
         if any(other.constraint == fkey.constraint for t in self.model.tables() for other in t.foreign_keys):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from . import types
@@ -106,11 +107,8 @@ def _indexes(model: Model, table: Table, *, fresh: bool) -> list[tuple[list[Colu
 
 
 def _check(table: Table, name: str, values: Sequence[tuple[Column, Any]]) -> None:
-    size = 16 if any(value is None for _, value in values) else 8
-    for column, value in values:
-        size = _behind(size, column, value)
-    size = -(-size // 8) * 8
-    if size <= _BTREE_MAXIMUM:
+    # Compression only ever makes a row shorter, and finding out by how much is slow.
+    if _size(values, compress=False) <= _BTREE_MAXIMUM or (size := _size(values, compress=True)) <= _BTREE_MAXIMUM:
         return
     relation = table.name
     if not name:
@@ -126,7 +124,15 @@ def _check(table: Table, name: str, values: Sequence[tuple[Column, Any]]) -> Non
     )
 
 
-def _behind(size: int, column: Column, value: Any) -> int:
+def _size(values: Sequence[tuple[Column, Any]], *, compress: bool) -> int:
+    """How many bytes an index row has."""
+    size = 16 if any(value is None for _, value in values) else 8
+    for column, value in values:
+        size = _behind(size, column, value, compress)
+    return -(-size // 8) * 8
+
+
+def _behind(size: int, column: Column, value: Any, compress: bool) -> int:
     """Where the next value of an index row begins, given where this one may."""
     if value is None:
         return size
@@ -138,7 +144,7 @@ def _behind(size: int, column: Column, value: Any) -> int:
     if length <= 126:
         return size + 1 + length
     stored = 4 + length
-    if stored > _COMPRESSED_FROM:
+    if compress and stored > _COMPRESSED_FROM:
         compressed = compressed_size(data)
         if compressed is not None:
             shrunk = 8 + compressed * length // len(data)
@@ -167,6 +173,7 @@ def _jsonb(value: Any) -> int:
     return 0 if value is None or isinstance(value, bool) else 10
 
 
+@lru_cache(maxsize=64)  # a value goes into several indexes, and the same remark often into many rows
 def compressed_size(data: bytes) -> int | None:
     """How many bytes PostgreSQL's own compression makes of some; None where it gives up, for it saves too little."""
     length = len(data)

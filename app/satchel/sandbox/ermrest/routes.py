@@ -519,20 +519,19 @@ class Resource:
             target = rows.find(transaction.model, table.schema, table.name)
             fresh = given
             if updating:
-                natural = _natural_key(target)
+                natural = [name for name in _natural_key(target) if name not in ddl.SYSTEM]
+                if not natural:
+                    raise conflict("Entity PUT requires at least one client-managed key for input correlation.")
                 targets = [(c.name, c.name) for c in target.columns if c.name not in (*ddl.SYSTEM, *natural)]
-                found: list[int] = []
-                if natural:
-                    pairs = [(name, name) for name in natural]
-                    found = rows.update(
-                        transaction,
-                        target,
-                        given,
-                        pairs,
-                        targets,
-                        text_input=media == "csv",
-                        allowed=self._allowed(transaction, target, [c for c, _ in targets]),
-                    )
+                found = rows.update(
+                    transaction,
+                    target,
+                    given,
+                    [(name, name) for name in natural],
+                    targets,
+                    text_input=media == "csv",
+                    allowed=self._allowed(transaction, target, [c for c, _ in targets]),
+                )
                 hit = set(found)
                 fresh = [row for place, row in enumerate(given) if place not in hit]
                 rows.insert(transaction, target, fresh, text_input=media == "csv")
