@@ -199,6 +199,18 @@ def test_datasets_have_members_parts_and_versions(sandbox: SandboxProcess, admin
     assert len(states) > 1
 
 
+def test_versions_are_such_as_deriva_ml_can_download(sandbox: SandboxProcess, admin: Peer, catalog: str) -> None:
+    """It wants one schema of the catalog's own beside WWW, and a yes or a no in each boolean column."""
+    for version in admin.get(f"{catalog}/entity/deriva-ml:Dataset_Version/Dataset={sandbox.dataset}"):
+        at = f"{catalog}@{version['Snapshot']}"
+        schemas = admin.get(f"{at}/schema")["schemas"]
+        assert set(schemas) == {"public", "WWW", "deriva-ml", "eye"}
+        for name, table in schemas["eye"]["tables"].items():
+            for column in table["column_definitions"]:
+                if column["type"]["typename"] == "boolean":
+                    assert count(admin, at, f"eye:{name}/{column['name']}::null::") == 0
+
+
 def test_it_is_the_same_at_every_start(
     sandbox: SandboxProcess, admin: Peer, catalog: str, model: dict[str, Any]
 ) -> None:

@@ -14,8 +14,7 @@ from satchel.sandbox.authn import ADMIN
 from satchel.sandbox.demo import moments
 from satchel.sandbox.demo.define import DISPLAY
 from satchel.sandbox.demo.eye_schema import eye_schema
-from satchel.sandbox.demo.history import At, Delete, History, Insert, Release, Step, Update, Upload
-from satchel.sandbox.demo.lab_schema import lab_schema
+from satchel.sandbox.demo.history import At, Create, Delete, History, Insert, Release, Step, Update, Upload
 from satchel.sandbox.demo.ml_schema import ML, ml_schema
 from satchel.sandbox.demo.records import File, Records
 from satchel.sandbox.demo.sizes import SIZES
@@ -62,7 +61,7 @@ def build(store: Store, hatrac: Hatrac, size: str, seed: int = SEED) -> DemoInfo
 
     catalog.write(ADMIN, open_to_all, clock.tick())
     whole = records.size.whole
-    documents = [eye_schema(whole=whole), *([ml_schema(), lab_schema(), www_schema()] if whole else [])]
+    documents = [eye_schema(whole=whole), *([ml_schema(), www_schema()] if whole else [])]
     catalog.create_schemas(documents, ADMIN, clock.tick())
     for step in history.steps():
         _take(catalog, hatrac, step, clock)
@@ -84,6 +83,8 @@ def _take(catalog: Catalog, hatrac: Hatrac, step: Step, clock: _Clock) -> None:
     match step:
         case At(moment):
             clock.now = max(clock.now, moment)
+        case Create(schemas):
+            catalog.create_schemas(schemas, ADMIN, clock.tick())
         case Insert(schema, table, given):
             catalog.insert(schema, table, given, ADMIN, nondefaults=GIVEN, now=clock.tick())
         case Upload(schema, files):

@@ -8,7 +8,8 @@
 
 Apart from vocabularies, and from the associations that hang members on datasets, the references between these
 tables form a tree: the path finder of deriva-ml 1.17.10 refuses a domain schema that has two ways from one table to
-another, or two references between one pair. What it refuses is in the schema `lab`.
+another, or two references between one pair; and it cannot read a null in a boolean column. What it refuses is in the
+schema `lab`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ from satchel.sandbox.demo.datasets import (
     Datasets,
     Members,
 )
+from satchel.sandbox.demo.define import Document
 from satchel.sandbox.demo.eye_schema import EYE
 from satchel.sandbox.demo.house import House
-from satchel.sandbox.demo.lab_schema import FEEDING, LAB
+from satchel.sandbox.demo.lab_schema import FEEDING, LAB, lab_schema
 from satchel.sandbox.demo.ml_schema import ML
 from satchel.sandbox.demo.records import File, Records, Row, Wave
 
@@ -30,6 +31,13 @@ class At:
     """From here on it is that moment, or shortly after."""
 
     moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Schemas are made, with their tables."""
+
+    schemas: list[Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Release:
     versions: list[Row]
 
 
-Step = At | Insert | Upload | Update | Delete | Release
+Step = At | Create | Insert | Upload | Update | Delete | Release
 
 
 class History:
@@ -120,6 +128,8 @@ class History:
         yield from self._corrections()
         yield At(moments.THIRD_DATASETS)
         yield from self._third_datasets()
+        yield At(moments.ANIMALS)
+        yield from self._animals()
         yield At(moments.AFTERWARDS)
         yield from self._afterwards()
 
@@ -135,12 +145,6 @@ class History:
             return
         yield Insert(EYE, "Investigator", records.investigators())
         yield Insert(EYE, "Study_Investigator", records.study_investigators())
-        house = House(records)
-        yield Insert(LAB, "Cage", house.cages())
-        yield Insert(LAB, "Animal", house.animals())
-        yield Update(LAB, "Cage", list(house.inhabitants()))
-        yield Insert(LAB, "Transfer", house.transfers())
-        yield Insert(LAB, FEEDING, house.feedings())
         for table, rows in self._datasets.terms():
             yield Insert(ML, table, rows)
 
@@ -225,15 +229,29 @@ class History:
         yield Update(EYE, "Subject", [{"RID": rids["Subject"][3], "Name": "now known", "Aliases": ["null"]}])
 
     def _corrections(self) -> Iterator[Step]:
-        """A consent taken back, a wrong diagnosis, days on which nothing was eaten."""
+        """A consent taken back, a wrong diagnosis."""
         rids = self.records.rids
         yield Update(EYE, "Consent", [{"RID": rids["Consent"][24], "Withdrawn": "2025-01-31"}])
         yield Update(EYE, "Subject", [{"RID": rids["Subject"][24], "Name": None, "Remarks": "withdrawn"}])
         yield Delete(EYE, "Subject_Diagnosis", [rids["Subject_Diagnosis"][1]])
-        yield Delete(LAB, FEEDING, [rids["Feeding"][k] for k in (2, 5)])
+
+    def _animals(self) -> Iterator[Step]:
+        """A second schema of the catalog's own.
+
+        It comes after the last version of the datasets, for deriva-ml 1.17.10 downloads a version only where the
+        version's snapshot has one such schema.
+        """
+        yield Create([lab_schema()])
+        house = House(self.records)
+        yield Insert(LAB, "Cage", house.cages())
+        yield Insert(LAB, "Animal", house.animals())
+        yield Update(LAB, "Cage", list(house.inhabitants()))
+        yield Insert(LAB, "Transfer", house.transfers())
+        yield Insert(LAB, FEEDING, house.feedings())
 
     def _afterwards(self) -> Iterator[Step]:
-        """What no version shows."""
+        """What no version shows; days on which nothing was eaten."""
         rids = self.records.rids
         yield Update(EYE, "Clinic", [{"RID": rids["Clinic"][0], "Recruiting": False, "Address": "moved,\nsee notes"}])
         yield Update(EYE, "Observation", [{"RID": rids["Observation"][k], "Reliable": False} for k in range(4, 18, 7)])
+        yield Delete(LAB, FEEDING, [rids["Feeding"][k] for k in (2, 5)])

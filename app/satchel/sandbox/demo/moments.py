@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 FOUNDED = datetime(2024, 1, 8, 8, 0, tzinfo=UTC)
 """The catalog is made, and its schemas."""
 EQUIPPED = datetime(2024, 1, 9, 9, 30, tzinfo=UTC)
-"""Terms, clinics, devices, studies and the animals are entered."""
+"""Terms, clinics, devices and studies are entered."""
 FIRST_WAVE = datetime(2024, 5, 2, 14, 0, tzinfo=UTC)
 """The first two thirds of the subjects are entered."""
 FIRST_DATASETS = datetime(2024, 5, 16, 10, 0, tzinfo=UTC)
@@ -16,6 +16,8 @@ SECOND_WAVE = datetime(2024, 11, 4, 15, 0, tzinfo=UTC)
 SECOND_DATASETS = datetime(2024, 11, 18, 10, 0, tzinfo=UTC)
 CORRECTIONS = datetime(2025, 2, 3, 11, 0, tzinfo=UTC)
 THIRD_DATASETS = datetime(2025, 2, 10, 10, 0, tzinfo=UTC)
+ANIMALS = datetime(2025, 2, 24, 9, 0, tzinfo=UTC)
+"""The animals' house comes in, with a schema of its own."""
 AFTERWARDS = datetime(2025, 3, 10, 16, 0, tzinfo=UTC)
 """What changed after the last version of the datasets."""
 

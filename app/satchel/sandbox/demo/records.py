@@ -190,7 +190,7 @@ class Records:
                 "City": city,
                 "Country": country,
                 "Opened": date(1970 + k, 1 + k % 12, 1 + k % 28).isoformat(),
-                "Recruiting": (True, False, None)[k % 3],
+                "Recruiting": (True, False, True)[k % 3],
                 "Contact": None if k == 3 else {"name": who, "phone": ["+49 89 1234", None], "hours": {"mo": "9–12"}},
             }
 
@@ -345,7 +345,7 @@ class Records:
                     "Measure": "Fundus photograph" if imaging else measure,
                     "Value": None if imaging or k % 41 == 17 else value,
                     "Unit": None if imaging else unit,
-                    "Reliable": (True, True, False, None)[(bits >> 16) & 3],
+                    "Reliable": (True, True, False, True)[(bits >> 16) & 3],
                     "Taken": minutes_after(day, 600 + (bits >> 20) % 300),
                     "Series": words.ODD_SERIES[k // 9 % len(words.ODD_SERIES)] if k % 9 == 2 else None,
                     "Raw": words.ODD_JSON[k // 29 % len(words.ODD_JSON)] if odd_raw else None,
