@@ -251,3 +251,49 @@ def test_unknown_types_are_refused(admin: Peer) -> None:
     answer = admin.send("POST", f"{catalog}/schema/s/table", table("T", column("V", "float16")))
     assert answer.status_code == 409
     assert 'Unsupported type "float16"' in answer.text
+
+
+def test_a_table_without_a_key_of_its_clients_own_takes_no_put(admin: Peer) -> None:
+    catalog = admin.new_catalog(
+        table("Plain", column("N", "int4")), table("Odd", column("N", "int4"), keys=[["RID", "N"]])
+    )
+    (made,) = admin.ask("POST", f"{catalog}/entity/s:Plain", [{"N": 1}])
+    for name, status in (("Plain", 409), ("Odd", 200)):
+        answer = admin.send("PUT", f"{catalog}/entity/s:{name}", [{"RID": made["RID"], "N": 2}])
+        assert (name, answer.status_code) == (name, status)
+        if status == 409:
+            assert answer.text == (
+                "Request conflicts with state of server. Detail: Entity PUT requires at least one client-managed key "
+                "for input correlation.\n"
+            )
+    assert admin.get(f"{catalog}/entity/s:Plain") == [made]
+
+
+def test_null_is_no_acl(admin: Peer) -> None:
+    catalog = admin.new_catalog(table("T", column("N", "int4"), acls={"select": None, "insert": ["a"]}))
+    place = f"{catalog}/schema/s/table/T"
+    assert admin.get(f"{place}/acl") == {"insert": ["a"]}
+    admin.ask("PUT", f"{place}/acl", {"select": ["b"], "insert": None})
+    assert admin.get(f"{place}/acl") == {"select": ["b"]}
+    admin.ask("PUT", f"{place}/acl/select", b"null")
+    assert admin.get(f"{place}/acl") == {}
+    # The model can still be changed.
+    admin.ask("PUT", f"{place}/comment", b"still here")
+    assert admin.send("GET", f"{place}/comment").text == "still here\n"
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"table_name": "U", "column_definitions": [5]}, "column_definitions[0]"),
+        ({"table_name": "U", "column_definitions": [column("A")], "keys": [{"unique_columns": "A"}]}, "unique_columns"),
+        ({"table_name": "U", "annotations": [1]}, "annotations"),
+        ({"table_name": "U", "column_definitions": [{**column("A"), "type": None}]}, "type"),
+    ],
+)
+def test_documents_of_another_form_are_refused_with_the_place(admin: Peer, document: Any, place: str) -> None:
+    catalog = admin.new_catalog()
+    answer = admin.send("POST", f"{catalog}/schema/s/table", document)
+    assert answer.status_code == 400
+    assert place in answer.text
+    assert admin.get(f"{catalog}/schema/s")["tables"] == {}

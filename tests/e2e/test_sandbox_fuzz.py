@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import http.client
 import json
+import os
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from sandbox_client import Peer, column, refer, table
 from sandbox_process import SandboxProcess
 
-EXAMPLES = int(__import__("os").environ.get("EX","250"))
+EXAMPLES = int(os.environ.get("SATCHEL_FUZZ", "250"))
+"""Of each test; more find more."""
 
 
 class RawConnection(http.client.HTTPSConnection):
