@@ -42,6 +42,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "satchel.cli.export",
             ),
             Command("validate", "PATH", "check a bag", "satchel.cli.validate"),
+            Command("materialize", "PATH", "fetch the files that a bag lists and lacks", "satchel.cli.materialize"),
         ),
     ),
     (
@@ -75,7 +76,6 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
 )
 LATER = (
     Command("datasets", "", "", instead="`satchel tables HOST CATALOG` shows what there is."),
-    Command("materialize", "", "", instead="`satchel export ... --materialize` puts the files into the bag."),
     Command("inspect", "", "", instead="`satchel validate PATH` says what is in a bag and whether it is whole."),
     Command("archive", "", "", instead="`satchel export ... --archive zip` makes an archive at once."),
     Command("extract", "", "", instead="Unpack the archive with unzip or tar."),

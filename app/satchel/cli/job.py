@@ -8,6 +8,7 @@ from satchel.cli.output import Output
 from satchel.cli.running import Stop, run
 from satchel.core.bags.validate import ValidateResult
 from satchel.core.export.request import ExportResult
+from satchel.core.fetching.request import MaterializeResult
 from satchel.core.jobs.request import Request, Result
 from satchel.core.jobs.run import run_job
 from satchel.core.paths import Home
@@ -33,6 +34,8 @@ def status(result: Result) -> int:
             return 0 if result.valid else 1
         case ExportResult() | ValidateResult():
             return 0 if result.valid and result.complete else 1
+        case MaterializeResult():
+            return 0 if not result.problem_count and result.valid is not False else 1
     return 0
 
 
@@ -47,4 +50,8 @@ def words(result: Result) -> str:
             from satchel.cli.validate import told as checked
 
             return checked(result)
+        case MaterializeResult():
+            from satchel.cli.materialize import told as fetched
+
+            return fetched(result)
     return msgspec.json.format(msgspec.json.encode(result)).decode()

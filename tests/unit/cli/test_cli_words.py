@@ -28,7 +28,6 @@ LATER = [
     ["clone", "a", "1", "1-A"],
     ["localize", "a", "1", "s:t"],
     ["datasets", "a", "1"],
-    ["materialize", "/bag"],
     ["inspect", "/bag"],
     ["archive", "/bag"],
     ["extract", "/bag.zip"],

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from satchel.cli.export import request_of
 from satchel.cli.main import parse
+from satchel.cli.materialize import request_of as materialize_of
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.export.request import ExportRequest, Offers
+from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.flows.command import arguments, command_line
 from satchel.core.jobs.request import Access, Request
 
@@ -58,6 +60,17 @@ exports = st.builds(
     access=accesses,
 )
 validates = st.builds(ValidateRequest, path=paths, level=st.sampled_from(["structure", "completeness", "fast", "full"]))
+materializes = st.builds(
+    MaterializeRequest,
+    path=paths,
+    only=st.lists(plain, max_size=2).map(tuple),
+    largest=st.none() | st.integers(0, 10**15),
+    repair=st.booleans(),
+    hosts=st.lists(st.sampled_from(["www.example.org", "localhost:8443"]), max_size=2, unique=True).map(tuple),
+    allow_private=st.booleans(),
+    check=st.sampled_from(["none", "completeness", "fast", "full"]),
+    access=accesses,
+)
 
 
 def read_back(words: list[str]) -> Request:
@@ -65,10 +78,12 @@ def read_back(words: list[str]) -> Request:
     options = parse(words[1:])
     if options.run.__name__ == "validate":
         return ValidateRequest(path=options.path, level=options.level)
+    if options.run.__name__ == "materialize":
+        return materialize_of(options)
     return request_of(options)
 
 
-@given(exports | validates)
+@given(exports | validates | materializes)
 def test_a_command_is_read_back_as_the_request(request: Request) -> None:
     assert read_back(shlex.split(command_line(request))) == request
 

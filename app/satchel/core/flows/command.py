@@ -9,6 +9,7 @@ import shlex
 
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.export.request import ExportRequest
+from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.jobs.request import Access, Request
 
 PROGRAM = "satchel"
@@ -37,6 +38,8 @@ def arguments(request: Request) -> list[str]:
         case ValidateRequest():
             level = [] if request.level == "full" else _option("level", request.level)
             return _words("validate", [request.path], level)
+        case MaterializeRequest():
+            return _words("materialize", [request.path], [*_materialize(request), *_access(request.access)])
     raise TypeError(f"there is no command for {type(request).__name__}")
 
 
@@ -62,6 +65,21 @@ def _export(request: ExportRequest) -> list[str]:
             words += _option("algorithm", algorithm)
     if request.name is not None:
         words += _option("name", request.name)
+    return words
+
+
+def _materialize(request: MaterializeRequest) -> list[str]:
+    words = [word for pattern in request.only for word in _option("only", pattern)]
+    if request.largest is not None:
+        words += _option("largest", str(request.largest))
+    if request.repair:
+        words.append("--repair")
+    for host in request.hosts:
+        words += _option("host", host)
+    if request.allow_private:
+        words.append("--allow-private")
+    if request.check != MaterializeRequest(path="").check:
+        words += _option("check", request.check)
     return words
 
 

@@ -41,6 +41,11 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.bags.validate:ValidateResult",
         "satchel.core.bags.validate:run",
     ),
+    "materialize": JobKind(
+        "satchel.core.fetching.request:MaterializeRequest",
+        "satchel.core.fetching.request:MaterializeResult",
+        "satchel.core.fetching.materialize:run",
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""Fetches what a bag lists and does not hold: any bag's, from any server, and believes nobody."""
