@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from satchel.core.bags.declaration import Declaration
 from satchel.core.bags.digests import StoppedError
@@ -236,8 +237,16 @@ class Listing:
                 self._fetch_entry(_normal(found.path), found.length, line.number)
 
     def _fetch_entry(self, path: str, length: int | None, line: int) -> None:
-        if not self._db.execute("SELECT 1 FROM listed WHERE path = ? AND NOT tag", (path,)).fetchone():
-            self._findings.error("not-listed", path, f"Line {line} of fetch.txt is of a file in no manifest.", line)
+        if not self._is_listed(path):
+            # bdbag escapes the names in fetch.txt as in addresses, those in manifests not.
+            plain = unquote(path)
+            if plain != path and payload_safe(plain) is None and self._is_listed(plain):
+                self._findings.warning(
+                    "name-form", plain, f"Line {line} of fetch.txt writes the name of {plain} in another form.", line
+                )
+                path = plain
+            else:
+                self._findings.error("not-listed", path, f"Line {line} of fetch.txt is of a file in no manifest.", line)
         before = self._db.execute("SELECT line FROM fetch WHERE path = ?", (path,)).fetchone()
         if before is not None:
             self._findings.warning(
@@ -245,6 +254,9 @@ class Listing:
             )
             return
         self._db.execute("INSERT INTO fetch VALUES (?, ?, ?)", (path, length, line))
+
+    def _is_listed(self, path: str) -> bool:
+        return self._db.execute("SELECT 1 FROM listed WHERE path = ? AND NOT tag", (path,)).fetchone() is not None
 
     def _mark(self, name: str, line: Line) -> None:
         if line.marked:

@@ -54,7 +54,7 @@ def library_name(algorithm: str) -> str | None:
 
     Such names hold small letters and digits alone (RFC 8493, 2.4); others are taken for what they stand for.
     """
-    return _LIBRARY.get(re.sub(r"[^a-z0-9]", "", algorithm.lower()))
+    return _LIBRARY.get(algorithm) or _LIBRARY.get(re.sub(r"[^a-z0-9]", "", algorithm.lower()))
 
 
 def manifest_line(digest: str, path: str) -> str:
