@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -64,10 +67,44 @@ def test_a_query_is_cut_after_its_time(tmp_path: Path) -> None:
         # As CSV each step through it has the whole time.
         text = peer.send("GET", f"{catalog}/entity/s:N", headers={"Accept": "text/csv"}).text
         assert text.count("\n") == 30_201
+    with start_sandbox("--demo", "none", "--query-seconds", "0.001", folder=folder) as sandbox, Peer(sandbox) as peer:
         # A write that takes too long leaves nothing.
-        rows = [{"N": 7_000_000 + n} for n in range(60_000)]
-        assert peer.send("POST", f"{catalog}/entity/s:N", rows).status_code == 400
+        rows = [{"N": 7_000_000 + n} for n in range(4_000)]
+        assert peer.send("POST", f"{catalog}/entity/s:N", rows).text.endswith("Query run time limit exceeded.\n")
+    with start_sandbox("--demo", "none", folder=folder) as sandbox, Peer(sandbox) as peer:
         assert peer.get(f"{catalog}/entity/s:N/N::geq::7000000") == []
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "application/x-json-stream"])
+def test_long_bodies_have_the_time_of_a_query_for_each_part(kind: str) -> None:
+    """They are streamed, and so are the answers; what is wrong at their end undoes them."""
+    count = 90_000
+    remark = 'several\nlines, with ""quotes""'
+    csv_lines = ["N,Text", *(f'{n},"{remark}"' for n in range(count))]
+    json_lines = [f'{{"N": {n}, "Text": "several\\nlines, with \\"quotes\\""}}' for n in range(count)]
+    lines = csv_lines if kind == "text/csv" else json_lines
+    wrong = {"text/csv": '7,"not ended', "application/x-json-stream": '{"N": 7'}[kind]
+    again = lines[-1]
+    with start_sandbox("--demo", "none", "--query-seconds", "0.6") as sandbox, Peer(sandbox) as peer:
+        catalog = peer.new_catalog(table("N", column("N", "int4"), column("Text"), keys=[["N"]]))
+        for end, told in ((wrong, "Bad "), (again, "Multiple input rows share the same unique key information.")):
+            body = "\n".join([*lines, end]).encode()
+            assert len(body) > 4 << 20
+            answer = peer.send("POST", f"{catalog}/entity/s:N", body, headers={"Content-Type": kind})
+            assert answer.status_code == 400
+            assert told in answer.text
+            assert peer.get(f"{catalog}/aggregate/s:N/n:=cnt(*)") == [{"n": 0}]
+        answer = peer.send("POST", f"{catalog}/entity/s:N", "\n".join(lines).encode(), headers={"Content-Type": kind})
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == kind
+        if kind == "text/csv":
+            given = list(csv.reader(io.StringIO(answer.text)))
+            assert [row[0] for row in given[1:]] == [str(n) for n in range(count)]
+        else:
+            assert [json.loads(line)["N"] for line in answer.text.splitlines()] == list(range(count))
+        assert peer.get(f"{catalog}/aggregate/s:N/n:=cnt(*),k:=cnt_d(Text),t:=max(Text)") == [
+            {"n": count, "k": 1, "t": remark.replace('""', '"')}
+        ]
 
 
 def test_a_slow_query_keeps_nobody_else_waiting() -> None:

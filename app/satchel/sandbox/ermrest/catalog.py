@@ -36,8 +36,9 @@ CREATE TABLE changed (phys TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 class Transaction:
     """A write under way. `now` is its snapshot number; what it touches is noted in `touched`."""
 
-    def __init__(self, catalog: Catalog, db: sqlite3.Connection, client: Client, now: int) -> None:
+    def __init__(self, catalog: Catalog, db: sqlite3.Connection, client: Client, now: int, seconds: float = 0) -> None:
         self.catalog = catalog
+        self._seconds = seconds
         self.db = db
         self.client = client
         self.now = now
@@ -48,6 +49,10 @@ class Transaction:
         self._editor: ddl.Editor | None = None
         self._sequence = int(db.execute("SELECT value FROM meta WHERE key = 'rid'").fetchone()[0])
         self._began = self._sequence
+
+    def renew(self) -> None:
+        """Give the statements from now on the whole time of a query; to be called between statements."""
+        self.catalog.limit(self.db, self._seconds)
 
     def new_rid(self) -> str:
         """The next RID."""
@@ -267,7 +272,8 @@ class Catalog:
             client: who writes.
             work: does it.
             now: the transaction's time; the clock's where None. Never earlier than what was written before.
-            seconds: how long its statements may take; 0 for as long as they do.
+            seconds: how long each of its statements may take, or what `work` does between two calls of the
+                transaction's `renew`; 0 for as long as they do.
             alone: refuse when somebody else is writing, in place of waiting.
 
         Raises:
@@ -284,7 +290,7 @@ class Catalog:
             moment = max(moment, self.last + 1)
             db.execute("BEGIN IMMEDIATE")
             try:
-                transaction = Transaction(self, db, client, moment)
+                transaction = Transaction(self, db, client, moment, seconds)
                 answer = work(transaction)
                 self.limit(db, 0)
                 transaction.finish()
@@ -343,13 +349,12 @@ class Catalog:
         *,
         nondefaults: frozenset[str] = frozenset(),
         now: datetime | None = None,
-    ) -> list[str]:
-        """Insert rows (as JSON would give them), streaming. Returns their RIDs."""
+    ) -> int:
+        """Insert rows (as JSON would give them), streaming. Returns how many there were."""
 
-        def work(transaction: Transaction) -> list[str]:
+        def work(transaction: Transaction) -> int:
             target = rows.find(transaction.model, schema, table)
-            made = rows.insert(transaction, target, given, nondefaults=nondefaults)
-            return made.rids
+            return rows.insert(transaction, target, given, nondefaults=nondefaults).count
 
         return self.write(client, work, now)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, BinaryIO
 
 from . import types
 from .model import Column, ErmrestError, Type
 from .problems import malformed, unsupported
 
 Convert = Callable[[Any], types.Value]
+_PIECE = 1 << 20
+"""Bytes of a CSV body that are read at once."""
 _RANGES = {"int2": 15, "smallint": 15, "serial2": 15, "int4": 31, "integer": 31, "serial4": 31}
 _FLOAT4 = 3.4028235677973366e38
 """The largest number that is rounded to a finite one of 32 bits."""
@@ -60,11 +63,12 @@ def _constant(name: str) -> Any:
     raise ValueError(f"Token {name!r} is invalid.")
 
 
-def read_json_stream(body: bytes) -> list[Any]:
-    """One JSON object a line. Raises ErmrestError 400."""
+def read_json_stream(body: BinaryIO) -> Iterator[dict[str, Any]]:
+    """One JSON object a line, as it is read. Raises ErmrestError 400."""
     try:
-        lines = [line for line in body.split(b"\n") if line.strip()]
-        return _objects([json.loads(line, parse_float=_number, parse_constant=_constant) for line in lines])
+        for line in body:
+            if line.strip():
+                yield from _objects([json.loads(line, parse_float=_number, parse_constant=_constant)])
     except (ValueError, RecursionError) as error:
         raise malformed(
             f"Bad JSON stream input. ERROR:  invalid input syntax for type json\nDETAIL:  {error}\n"
@@ -109,33 +113,58 @@ def csv_records(text: str) -> Iterator[list[str | None]]:
                 return
 
 
-def read_csv(body: bytes, columns: Sequence[str], optional: frozenset[str]) -> list[dict[str, Any]]:
-    """CSV rows with a header; every column of `columns` must be there but the optional ones. Raises ErmrestError."""
+def _csv_stream(body: BinaryIO) -> Iterator[list[str | None]]:
+    """The records of a body, of which only a piece is in memory at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    rest, last = "", False
+    while not last:
+        piece = body.read(_PIECE)
+        last = not piece
+        rest += decoder.decode(piece, final=last)
+        # Up to the last line break that is not inside quotes.
+        cut, quotes = len(rest), rest.count('"')
+        while not last and (before := rest.rfind("\n", 0, cut)) >= 0:
+            quotes -= rest.count('"', before, cut)
+            cut = before
+            if quotes % 2 == 0:
+                break
+        else:
+            if not last:
+                continue
+        whole, rest = (rest, "") if last else (rest[: cut + 1], rest[cut + 1 :])
+        yield from csv_records(whole)
+
+
+def read_csv(body: BinaryIO, columns: Sequence[str], optional: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """CSV rows with a header, as they are read; every column of `columns` must be there but the optional ones.
+
+    Raises:
+        ErmrestError: what is read is not such.
+    """
     try:
-        records = csv_records(body.decode("utf-8"))
-        header = next(records, [])
+        records = _csv_stream(body)
+        header = [name or "" for name in next(records, [])]
+        _check_header(header, columns, optional)
+        for number, record in enumerate(records, 2):
+            if len(record) == len(header):
+                yield dict(zip(header, record, strict=True))
+            elif record != [None]:
+                raise malformed(f"Bad CSV input. ERROR:  wrong number of fields in record {number}\n")
     except UnicodeDecodeError as error:
         raise malformed(f"Bad CSV input: {error}") from None
+
+
+def _check_header(header: list[str], columns: Sequence[str], optional: frozenset[str]) -> None:
     known = set(columns)
     extra = [name for name in header if name not in known]
     if extra:
-        raise ErmrestError(
-            409, "Request conflicts with state of server.", f"CSV column {extra[0] or ''} not recognized."
-        )
+        raise ErmrestError(409, "Request conflicts with state of server.", f"CSV column {extra[0]} not recognized.")
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise malformed(f"CSV column {twice} appears more than once.")
     missing = sorted(known - optional - set(header))
     if missing:
         raise malformed("Missing expected CSV columns: {}.".format(", ".join(f'"{name}"' for name in missing)))
-    rows = []
-    for number, record in enumerate(records, 2):
-        if len(record) != len(header):
-            if record == [None]:
-                continue
-            raise malformed(f"Bad CSV input. ERROR:  wrong number of fields in record {number}\n")
-        rows.append(dict(zip(header, record, strict=True)))
-    return rows  # type: ignore[return-value]
 
 
 def converter(of: Type, *, text_input: bool = False) -> Convert:
@@ -284,26 +313,34 @@ def _array_text(text: str, of: Type) -> list[Any]:
             return items
 
 
-def check_distinct(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    """Raise ErmrestError 400 where two rows of one request have the same values in all members of keys.
+def distinct(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows; raises ErmrestError 400 at one that has the values of an earlier one in all members of keys.
 
     The real server gathers a request in a table of its own, with one unique index over all these columns.
     """
     if not names:
+        yield from rows
         return
-    seen: set[tuple[Any, ...]] = set()
+    seen: set[Any] = set()
+    single = names[0] if len(names) == 1 else None
     for row in rows:
-        values = tuple([row.get(name) for name in names])
-        if None in values:
-            continue
-        try:
-            known = values in seen
-        except TypeError:  # a list or an object
-            values = tuple(json.dumps(value, sort_keys=True, default=str) for value in values)
-            known = values in seen
-        if known:
-            raise malformed("Multiple input rows share the same unique key information.")
-        seen.add(values)
+        values: Any
+        if single is not None:
+            values = row.get(single)
+            null = values is None
+        else:
+            values = tuple([row.get(name) for name in names])
+            null = None in values
+        if not null:
+            try:
+                known = values in seen
+            except TypeError:  # a list or an object
+                values = json.dumps(values, sort_keys=True, default=str).encode()
+                known = values in seen
+            if known:
+                raise malformed("Multiple input rows share the same unique key information.")
+            seen.add(values)
+        yield row
 
 
 def missing_value(column: Column) -> types.Value:
@@ -314,8 +351,3 @@ def missing_value(column: Column) -> types.Value:
     if isinstance(default, str) and types.family(column.type) not in ("text", "json") and default.endswith(")"):
         return None  # an SQL expression: only the server's own defaults are such, and they are filled elsewhere
     return converter(column.type)(default)
-
-
-def row_values(row: Mapping[str, Any], name: str) -> Any:
-    """The row's value for a column."""
-    return row.get(name)

@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -38,6 +39,9 @@ _ACLS = {
     "foreignkey": frozenset({"insert", "update"}),
 }
 _LONG_BODY = 64 * 1024
+_STREAMED_FROM = 4 << 20
+"""Bytes of a body, or of the answer to it, beyond which it is on disk and not in memory."""
+_PIECE = 256 * 1024
 LATEST = (1 << 63) - 1
 """The last snapshot number there is."""
 _NOT_FOUND = (
@@ -483,18 +487,46 @@ class Resource:
             self.rights.enforce(table, "insert")
         else:
             self.rights.enforce(table, "update")
-        body = await self.request.read()
         if query.api not in ("entity", "attributegroup"):
             raise self._method()
         prepare = self._entity_work if query.api == "entity" else self._group_work
-        if len(body) > _LONG_BODY:
-            # Others are answered while this is taken apart.
-            work = await self.service._in_thread(lambda: prepare(query, table, media, body))
-        else:
-            work = prepare(query, table, media, body)
-        answer = await self._write(work)
-        kind = {"csv": "text/csv", "json": "application/json", "json-stream": "application/x-json-stream"}[media]
-        return web.Response(body=answer, headers={"Content-Type": kind, "Vary": "cookie, accept"})
+        with _spool() as body, _spool() as answer:
+            size = await self._receive(body)
+            if size > _LONG_BODY:
+                # Others are answered while this is taken apart.
+                work = await self.service._in_thread(lambda: prepare(query, table, media, body, answer))
+            else:
+                work = prepare(query, table, media, body, answer)
+            await self._write(work)
+            kind = {"csv": "text/csv", "json": "application/json", "json-stream": "application/x-json-stream"}[media]
+            return await self._give(answer, {"Content-Type": kind, "Vary": "cookie, accept"})
+
+    async def _receive(self, body: BinaryIO) -> int:
+        """Take in the request's body, on disk where it is long. Returns its length; raises ErmrestError 413."""
+        size = 0
+        async for piece in self.request.content.iter_chunked(_PIECE):
+            size += len(piece)
+            if size > self.request.client_max_size:
+                raise ErmrestError(
+                    413, "Request body too large.", f"The sandbox takes {self.request.client_max_size} bytes."
+                )
+            body.write(piece)
+        body.seek(0)
+        return size
+
+    async def _give(self, answer: BinaryIO, headers: dict[str, str]) -> web.StreamResponse:
+        """Answer with what has been written to a file."""
+        size = answer.tell()
+        answer.seek(0)
+        if size <= _PIECE:
+            return web.Response(body=answer.read(), headers=headers)
+        response = web.StreamResponse(headers=headers)
+        response.content_length = size
+        await response.prepare(self.request)
+        while piece := answer.read(_PIECE):
+            await response.write(piece)
+        await response.write_eof()
+        return response
 
     def _columns_of(self, query: Query, option: str, table: Table) -> frozenset[str]:
         names = frozenset(query.options.get(option) or ())
@@ -503,7 +535,9 @@ class Resource:
                 raise conflict(f"Requested column {name} does not exist in table {table.name}.")
         return names
 
-    def _entity_work(self, query: Query, table: Table, media: str, body: bytes) -> Callable[[Transaction], bytes]:
+    def _entity_work(
+        self, query: Query, table: Table, media: str, body: BinaryIO, answer: BinaryIO
+    ) -> Callable[[Transaction], None]:
         defaults = self._columns_of(query, "defaults", table)
         nondefaults = self._columns_of(query, "nondefaults", table)
         nondefaults &= {"RID", "RCT", "RMT", "RCB", "RMB"}
@@ -511,14 +545,15 @@ class Resource:
             nondefaults &= {"RID", "RCT"}
         skip = query.option("onconflict") == "skip"
         optional = frozenset({"RID", "RCT", "RMT", "RCB", "RMB"} - nondefaults) | defaults
-        given = _given(media, body, [c.name for c in table.columns], optional)
         updating = self.request.method == "PUT"
-        inputs.check_distinct(given, [n for n in _natural_key(table) if n not in ddl.SYSTEM and n not in defaults])
+        key = [n for n in _natural_key(table) if n not in ddl.SYSTEM and n not in defaults]
+        stream = inputs.distinct(_given(media, body, [c.name for c in table.columns], optional), key)
+        # What is short is looked at before others have to wait for it; what is long is not held in memory.
+        given = list(stream) if updating or _length(body) <= _STREAMED_FROM else None
 
-        def work(transaction: Transaction) -> bytes:
+        def work(transaction: Transaction) -> None:
             target = rows.find(transaction.model, table.schema, table.name)
-            fresh = given
-            if updating:
+            if updating and given is not None:
                 natural = [name for name in _natural_key(target) if name not in ddl.SYSTEM]
                 if not natural:
                     raise conflict("Entity PUT requires at least one client-managed key for input correlation.")
@@ -538,18 +573,21 @@ class Resource:
                 self._enforce_references(transaction, target, "update" if found else "insert")
                 names = [*natural, *(c for c, _ in targets)]
                 shown = [{name: row.get(name) for name in names} for row in given]
-                return _print_plain(media, shown, names)
+                answer.write(_print_plain(media, shown, names))
+                return
             made = rows.insert(
                 transaction,
                 target,
-                fresh,
+                stream if given is None else given,
                 defaults=defaults,
                 nondefaults=nondefaults,
                 skip_conflicts=skip,
                 text_input=media == "csv",
             )
             self._enforce_references(transaction, target, "insert")
-            return self._print_inserted(transaction, target, made.ids, media)
+            for piece in self._print_inserted(transaction, target, made, media):
+                transaction.renew()
+                answer.write(piece)
 
         return work
 
@@ -582,7 +620,9 @@ class Resource:
             if refused and transaction.db.execute(refused.sql, refused.params).fetchone() is not None:
                 raise forbidden(self.client, f"{right} access on foreign key {':'.join(key.constraint)}")
 
-    def _print_inserted(self, transaction: Transaction, table: Table, ids: list[int], media: str) -> bytes:
+    def _print_inserted(
+        self, transaction: Transaction, table: Table, made: rows.Inserted, media: str
+    ) -> Iterator[bytes]:
         natural = _natural_key(table)
         names = [*natural, *(c.name for c in table.columns if c.name not in natural)]
         names = [
@@ -594,14 +634,16 @@ class Resource:
         if media != "json":
             columns += [c for name in ddl.SYSTEM if (c := table.column(name))]
         listed = ", ".join(f"{c.phys} AS c{n}" for n, c in enumerate(columns))
-        where = f"_id BETWEEN {ids[0]} AND {ids[-1]} AND _to IS NULL" if ids else "0"
+        where = f"_id BETWEEN {made.first} AND {made.last} AND _to IS NULL"
         compiled = Compiled(
             f"SELECT {listed} FROM {table.phys} WHERE {where} ORDER BY _id", {}, [(c.name, c.type) for c in columns], []
         )
         kind = {"csv": render.CSV, "json": render.JSON, "json-stream": render.STREAM}[media]
-        return b"".join(render.rows(compiled, transaction.db.cursor(), kind))
+        return render.rows(compiled, transaction.db.cursor(), kind)
 
-    def _group_work(self, query: Query, table: Table, media: str, body: bytes) -> Callable[[Transaction], bytes]:
+    def _group_work(
+        self, query: Query, table: Table, media: str, body: BinaryIO, answer: BinaryIO
+    ) -> Callable[[Transaction], None]:
         if self.request.method != "PUT":
             raise self._method()
         keys = [(p.alias or p.name.parts[-1], p.name.parts[-1]) for p in query.keys]
@@ -617,9 +659,9 @@ class Resource:
             if column is not None:
                 self.rights.enforce_column(table, column, "update")
         names = [name for name, _ in (*keys, *targets)]
-        given = _given(media, body, names, frozenset())
+        given = list(_given(media, body, names, frozenset()))
 
-        def work(transaction: Transaction) -> bytes:
+        def work(transaction: Transaction) -> None:
             target = rows.find(transaction.model, table.schema, table.name)
             found = rows.update(
                 transaction,
@@ -632,7 +674,7 @@ class Resource:
             )
             self._enforce_references(transaction, target, "update", {c for _, c in targets})
             shown = [{name: given[place].get(name) for name in names} for place in found]
-            return _print_plain(media, shown, names)
+            answer.write(_print_plain(media, shown, names))
 
         return work
 
@@ -677,9 +719,21 @@ def _natural_key(table: Table) -> list[str]:
     return [c.name for c in table.columns if c.name in members]
 
 
-def _given(media: str, body: bytes, columns: list[str], optional: frozenset[str]) -> list[Any]:
+def _spool() -> BinaryIO:
+    """A file that is in memory while it is short."""
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_STREAMED_FROM))
+
+
+def _length(file: BinaryIO) -> int:
+    """How long a file is that stands at its beginning."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    return length
+
+
+def _given(media: str, body: BinaryIO, columns: list[str], optional: frozenset[str]) -> Iterable[dict[str, Any]]:
     if media == "json":
-        return inputs.read_json(body)
+        return inputs.read_json(body.read())
     if media == "json-stream":
         return inputs.read_json_stream(body)
     return inputs.read_csv(body, columns, optional)

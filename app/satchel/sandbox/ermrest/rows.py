@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,11 @@ _SYSTEM = ("RID", "RCT", "RMT", "RCB", "RMB")
 
 @dataclass(slots=True)
 class Inserted:
-    """What an insert has made: the inner ids of the new row versions and their RIDs, in order."""
+    """What an insert has made: row versions whose inner ids lie in a span, both ends included."""
 
-    ids: list[int] = field(default_factory=list)
-    rids: list[str] = field(default_factory=list)
+    first: int
+    last: int
+    count: int = 0
 
 
 def find(model: Model, schema: str, name: str) -> Table:
@@ -80,9 +81,10 @@ def insert(
     rid_at = next((n for n, c in enumerate(columns) if c.name == "RID"), None)
     too_long = indexes.checker(transaction.model, table)
     templates = [n for n, c in enumerate(columns) if c.type.typename in ("ermrest_curie", "ermrest_uri")]
-    made = Inserted()
+    made = Inserted(first, first - 1)
     source, now, next_id = iter(given), transaction.now, first
     while batch := list(islice(source, _BATCH)):
+        transaction.renew()
         own_rids = iter(transaction.take_rids(len(batch))) if "RID" not in taken else None
         tuples = []
         for row in batch:
@@ -108,19 +110,19 @@ def insert(
             transaction.db.executemany(statement, tuples)
         except sqlite3.IntegrityError as error:
             raise _duplicate(transaction, table, tuples, error) from None
+        made.last = tuples[-1][0]
         if skip_conflicts:
             # Those that were left out are not there under their new ids.
-            low, high = tuples[0][0], tuples[-1][0]
-            there = {i for (i,) in transaction.db.execute(
-                f"SELECT _id FROM {table.phys} WHERE _id BETWEEN ? AND ?", (low, high)
-            )}  # fmt: skip
-            tuples = [t for t in tuples if t[0] in there]
-        made.ids.extend(t[0] for t in tuples)
-        if rid_at is not None:
-            made.rids.extend(t[rid_at + 2] for t in tuples)
-    if made.ids:
+            (there,) = transaction.db.execute(
+                f"SELECT count(*) FROM {table.phys} WHERE _id BETWEEN ? AND ?", (tuples[0][0], made.last)
+            ).fetchone()
+            made.count += int(there)
+        else:
+            made.count += len(tuples)
+    if made.count:
         transaction.touched.add(table.phys)
         for fkey in table.foreign_keys:
+            transaction.renew()
             check_fkey(transaction, table, fkey, since=first, prefix="Input data violates model. ERROR:  ")
     return made
 
@@ -238,6 +240,8 @@ def update(
     changes: dict[int, dict[int, Any]] = {}
     seen: set[tuple[Any, ...]] = set()
     for place, row in enumerate(given):
+        if place % _BATCH == 0:
+            transaction.renew()
         key = tuple(convert(row.get(name)) for convert, (name, _) in zip(key_converters, key_columns, strict=True))
         if key in seen:
             raise malformed("Multiple input rows share the same unique key information.")
