@@ -78,7 +78,7 @@ def test_a_query_is_cut_after_its_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["text/csv", "application/x-json-stream"])
 def test_long_bodies_have_the_time_of_a_query_for_each_part(kind: str) -> None:
     """They are streamed, and so are the answers; what is wrong at their end undoes them."""
-    count = 90_000
+    count = 125_000
     remark = 'several\nlines, with ""quotes""'
     csv_lines = ["N,Text", *(f'{n},"{remark}"' for n in range(count))]
     json_lines = [f'{{"N": {n}, "Text": "several\\nlines, with \\"quotes\\""}}' for n in range(count)]
