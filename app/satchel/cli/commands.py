@@ -42,7 +42,10 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "satchel.cli.export",
             ),
             Command("validate", "PATH", "check a bag", "satchel.cli.validate"),
+            Command("inspect", "PATH", "what a bag is, at a glance", "satchel.cli.inspect"),
             Command("materialize", "PATH", "fetch the files that a bag lists and lacks", "satchel.cli.materialize"),
+            Command("archive", "PATH", "pack a bag's folder", "satchel.cli.packing"),
+            Command("extract", "PATH", "unpack a bag's archive", "satchel.cli.packing"),
         ),
     ),
     (
@@ -76,9 +79,6 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
 )
 LATER = (
     Command("datasets", "", "", instead="`satchel tables HOST CATALOG` shows what there is."),
-    Command("inspect", "", "", instead="`satchel validate PATH` says what is in a bag and whether it is whole."),
-    Command("archive", "", "", instead="`satchel export ... --archive zip` makes an archive at once."),
-    Command("extract", "", "", instead="Unpack the archive with unzip or tar."),
     Command("diff", "", ""),
     Command("clone", "", ""),
     Command("localize", "", ""),

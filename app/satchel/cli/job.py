@@ -6,6 +6,9 @@ import msgspec
 
 from satchel.cli.output import Output
 from satchel.cli.running import Stop, run
+from satchel.core.bags.inspecting import InspectResult
+from satchel.core.bags.packing import ArchiveResult
+from satchel.core.bags.unpacking import ExtractResult
 from satchel.core.bags.validate import ValidateResult
 from satchel.core.export.request import ExportResult
 from satchel.core.fetching.request import MaterializeResult
@@ -54,4 +57,16 @@ def words(result: Result) -> str:
             from satchel.cli.materialize import told as fetched
 
             return fetched(result)
+        case ArchiveResult():
+            from satchel.cli.packing import packed
+
+            return packed(result)
+        case ExtractResult():
+            from satchel.cli.packing import unpacked
+
+            return unpacked(result)
+        case InspectResult():
+            from satchel.cli.inspect import told as looked_at
+
+            return looked_at(result)
     return msgspec.json.format(msgspec.json.encode(result)).decode()

@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satchel.cli.export import request_of
+from satchel.cli.inspect import request_of as inspect_of
 from satchel.cli.main import parse
 from satchel.cli.materialize import request_of as materialize_of
+from satchel.cli.packing import archive_of, extract_of
+from satchel.core.bags.inspecting import InspectRequest
+from satchel.core.bags.packing import ArchiveRequest
+from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.export.request import ExportRequest, Offers
 from satchel.core.fetching.request import MaterializeRequest
@@ -71,6 +76,9 @@ materializes = st.builds(
     check=st.sampled_from(["none", "completeness", "fast", "full"]),
     access=accesses,
 )
+archives = st.builds(ArchiveRequest, path=paths, format=st.sampled_from(["zip", "tgz"]), out=st.none() | paths)
+extracts = st.builds(ExtractRequest, path=paths, into=st.none() | paths)
+inspects = st.builds(InspectRequest, path=paths)
 
 
 def read_back(words: list[str]) -> Request:
@@ -80,10 +88,16 @@ def read_back(words: list[str]) -> Request:
         return ValidateRequest(path=options.path, level=options.level)
     if options.run.__name__ == "materialize":
         return materialize_of(options)
+    if options.run.__name__ == "archive":
+        return archive_of(options)
+    if options.run.__name__ == "extract":
+        return extract_of(options)
+    if options.run.__name__ == "inspect":
+        return inspect_of(options)
     return request_of(options)
 
 
-@given(exports | validates | materializes)
+@given(exports | validates | materializes | archives | extracts | inspects)
 def test_a_command_is_read_back_as_the_request(request: Request) -> None:
     assert read_back(shlex.split(command_line(request))) == request
 

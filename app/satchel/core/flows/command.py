@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import shlex
 
+from satchel.core.bags.inspecting import InspectRequest
+from satchel.core.bags.packing import ArchiveRequest
+from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.export.request import ExportRequest
 from satchel.core.fetching.request import MaterializeRequest
@@ -40,6 +43,14 @@ def arguments(request: Request) -> list[str]:
             return _words("validate", [request.path], level)
         case MaterializeRequest():
             return _words("materialize", [request.path], [*_materialize(request), *_access(request.access)])
+        case ArchiveRequest():
+            kind = [] if request.format == "zip" else _option("format", request.format)
+            out = [] if request.out is None else _option("out", request.out)
+            return _words("archive", [request.path], [*kind, *out])
+        case ExtractRequest():
+            return _words("extract", [request.path], [] if request.into is None else _option("into", request.into))
+        case InspectRequest():
+            return _words("inspect", [request.path], [])
     raise TypeError(f"there is no command for {type(request).__name__}")
 
 

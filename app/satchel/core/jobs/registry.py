@@ -46,6 +46,23 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.fetching.request:MaterializeResult",
         "satchel.core.fetching.materialize:run",
     ),
+    "archive": JobKind(
+        "satchel.core.bags.packing:ArchiveRequest",
+        "satchel.core.bags.packing:ArchiveResult",
+        "satchel.core.bags.packing:run",
+        "satchel.core.bags.workplace:leftovers",
+    ),
+    "extract": JobKind(
+        "satchel.core.bags.unpacking:ExtractRequest",
+        "satchel.core.bags.unpacking:ExtractResult",
+        "satchel.core.bags.unpacking:run",
+        "satchel.core.bags.workplace:leftovers",
+    ),
+    "inspect": JobKind(
+        "satchel.core.bags.inspecting:InspectRequest",
+        "satchel.core.bags.inspecting:InspectResult",
+        "satchel.core.bags.inspecting:run",
+    ),
 }
 
 
