@@ -20,7 +20,6 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.request import Access
 
 if TYPE_CHECKING:
-    from satchel.core.credentials import Credential
     from satchel.core.deriva.authn import Person
 
 
@@ -57,73 +56,25 @@ def whoami(options: Namespace, output: Output) -> int:
 
 def login(options: Namespace, output: Output) -> int:
     """Sign in, make sure that it worked, and keep it."""
-    from satchel.core.credentials import store
-    from satchel.core.deriva.authn import sign_in, who
+    from satchel.core.flows import sign_in
 
     access = Access(ca=tuple(options.ca))
-    # Before anything secret is typed: that it can be kept, and that the server is there and can be trusted.
-    ask(lambda: _keyring(options.host), output)
-    ask(lambda: who(options.host, access), output)
+    ask(lambda: sign_in.ready(options.host, access), output)
     secret = _secret(options)
-
-    async def work() -> Person | None:
-        if options.user:
-            credential = await sign_in(options.host, options.user, secret, access)
-        else:
-            credential = _credential(secret)
-        person = await who(options.host, access, credential=credential)
-        if person is not None:
-            await store(options.host, credential)
-        return person
-
-    person = ask(work, output)
-    if person is None:
-        raise SatchelError(
-            Kind.NOT_SIGNED_IN, f"{options.host} does not accept this token.", "Get a new one; nothing was kept."
-        )
+    person = ask(lambda: sign_in.sign_in(options.host, access, secret, options.user or ""), output)
     output.result(_values("login", options.host, person), lambda: _text(options.host, person))
     return 0
 
 
 def logout(options: Namespace, output: Output) -> int:
     """Forget a sign-in, here and on the server."""
-    from satchel.core.credentials import forget, lookup
-    from satchel.core.deriva.authn import sign_out
+    from satchel.core.flows import sign_in
 
-    access = Access(ca=tuple(options.ca))
-
-    async def work() -> tuple[bool, str]:
-        kept = await lookup(options.host, access)
-        gone = await forget(options.host)
-        # A token may serve elsewhere, too; the cookie is this sign-in's own.
-        if kept is None or kept.kind != "cookie":
-            return gone, ""
-        try:
-            await sign_out(options.host, kept, access)
-        except SatchelError as error:
-            return gone, f"The session on the server could not be ended and ends by itself later. {error.message}"
-        return gone, ""
-
-    gone, trouble = ask(work, output)
+    gone, trouble = ask(lambda: sign_in.sign_out(options.host, Access(ca=tuple(options.ca))), output)
     values = {"result": "logout", "host": options.host, "signed_out": gone, "trouble": trouble}
     said = f"Signed out of {options.host}." if gone else f"You were not signed in to {options.host}."
     output.result(values, lambda: f"{said} {trouble}".strip())
     return 0
-
-
-async def _keyring(host: str) -> None:
-    from satchel.core.credentials.ring import NoKeyring, from_keyring
-
-    try:
-        await from_keyring(host)
-    except NoKeyring as error:
-        if "was not written by Satchel" not in str(error):
-            raise SatchelError(
-                Kind.USAGE,
-                f"A sign-in cannot be kept: the keyring cannot be used, as {error}.",
-                "Start or unlock a keyring (on Linux gnome-keyring or KWallet), or name a credential file of "
-                "deriva-py's with --credential FILE in each command.",
-            ) from None
 
 
 def _secret(options: Namespace) -> str:
@@ -142,15 +93,6 @@ def _secret(options: Namespace) -> str:
             "Type it when asked, or give it on standard input; never as a word of the command.",
         )
     return typed
-
-
-def _credential(secret: str) -> Credential:
-    from satchel.core.credentials import Credential
-
-    try:
-        return Credential("cookie" if secret.startswith("webauthn=") else "bearer-token", secret.strip())
-    except ValueError as error:
-        raise SatchelError(Kind.USAGE, f"The token {error}.", "Copy it again, all of it and nothing else.") from None
 
 
 def _nobody(host: str) -> SatchelError:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def remedies(
     window: MainWindow, parent: QWidget, host: str, error: SatchelError, again: Callable[[], object]
 ) -> list[QPushButton]:
-    """Buttons for an error card: choose a credential file, trust an authority, try again.
+    """Buttons for an error card: sign in, choose a credential file, trust an authority, try again.
 
     Args:
         window: keeps what was chosen.
@@ -31,7 +31,10 @@ def remedies(
     made = []
     choose = partial(_choose, window, parent, host, again)
     if error.kind in (Kind.NOT_SIGNED_IN, Kind.NOT_ALLOWED):
-        made.append(button("Use a credential file…", partial(choose, "credential"), icon="key"))
+        from satchel.gui.sign_in import open_sign_in
+
+        made.append(button("Sign in…", partial(open_sign_in, parent, window, host, again), icon="key", primary=True))
+        made.append(button("Use a credential file…", partial(choose, "credential"), icon="file"))
     if error.kind is Kind.UNTRUSTED:
         made.append(button("Trust an authority…", partial(choose, "ca"), icon="lock"))
     made.append(button("Try again", again))

@@ -110,12 +110,15 @@ class PreferencesPage(ScrollPage):
 
     def show_hosts(self) -> None:
         """Show all hosts anew."""
+        for old in self.findChildren(HostCard):
+            old.stop()
         clear(self._hosts)
         for known in self._window.settings.hosts:
-            card = HostCard(known)
+            card = HostCard(known, self._window)
             card.changed.connect(self._window.save_settings)
             card.removed.connect(partial(self._remove_host, known.host))
             self._hosts.addWidget(card)
+            card.look()
 
     def _section(self, title: str, inside: QWidget | QGridLayout) -> None:
         card = Card()
