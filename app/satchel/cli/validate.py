@@ -23,7 +23,18 @@ def define(parser: Parser) -> None:
         help="how thoroughly, each holding those before it: structure, whether every file is there, size and number "
         "of files, every checksum (default)",
     )
-    parser.later("--profile", instead="Leave it out: the bag is then checked against RFC 8493.")
+    parser.add_argument(
+        "--profile",
+        type=profile,
+        default="",
+        metavar="PROFILE",
+        help="a BagIt profile to check against as well: a file, an https address, bdbag, bdbag-ro, or bag for the one "
+        "that the bag names",
+    )
+    parser.add_argument(
+        "--any-size", action="store_true", help="unpack an archive even where it grows to more than 100 times its size"
+    )
+    parser.add_ca()
     parser.set_defaults(run=validate)
 
 
@@ -31,7 +42,19 @@ def validate(options: Namespace, output: Output) -> int:
     """Check the bag."""
     from satchel.cli.job import run_request
 
-    return run_request(ValidateRequest(path=options.path, level=options.level), output)
+    request = ValidateRequest(
+        path=options.path,
+        level=options.level,
+        profile=options.profile,
+        ca=tuple(options.ca),
+        any_size=options.any_size,
+    )
+    return run_request(request, output)
+
+
+def profile(text: str) -> str:
+    """A profile as a request keeps it: names and addresses as they are, a file by its whole path."""
+    return text if text in ("", "bag", "bdbag", "bdbag-ro") or "://" in text else path(text)
 
 
 def told(result: ValidateResult) -> str:

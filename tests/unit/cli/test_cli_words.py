@@ -36,7 +36,6 @@ LATER = [
     [*EXPORT, "--template", "1"],
     [*EXPORT, "--spec", "spec.json"],
     [*EXPORT, "--env", "A=B"],
-    ["validate", "/bag", "--profile", "https://example.org/p.json"],
     ["resolve", "minid:abcdef"],
 ]
 

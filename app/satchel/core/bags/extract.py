@@ -24,6 +24,14 @@ from satchel.core.bags.manifests import unsafe_path
 from satchel.core.errors import Kind, SatchelError
 
 MOST_MEMBERS = 5_000_000
+FREE_OF_RATIO = 1 << 30
+"""Bytes that any archive may unpack to, however well it is packed."""
+MOST_RATIO = 100
+"""How many times its own size an archive may grow beyond that, unless a person agrees."""
+LONGEST_NAME = 32_768
+"""Characters of a member's path."""
+LONGEST_HEADER = 1 << 20
+"""Bytes of a tar member's name or further headers, which tarfile reads into memory."""
 LOOK_AT_DISK = 64 << 20
 """Bytes that are written between two looks at the free space."""
 RESERVE = 512 << 20
@@ -57,6 +65,7 @@ def extract(
     stop: threading.Event | None = None,
     told: Callable[[int, str], None] | None = None,
     reserve: int | None = None,
+    any_size: bool = False,
 ) -> Path:
     """Unpack an archive into an empty folder. Blocking: call it in a thread.
 
@@ -66,6 +75,7 @@ def extract(
         stop: ends it with `StoppedError` when set.
         told: called with bytes written and the member they are of.
         reserve: bytes to leave free on the disk; None: half a gigabyte, less on a small disk.
+        any_size: a person has agreed that it may grow beyond `MOST_RATIO`.
 
     Returns:
         The bag's folder: the only one in the archive, or `into` where the bag lies in it without a folder of its own.
@@ -78,7 +88,8 @@ def extract(
     """
     try:
         with closing(_members(archive)) as members:
-            _unpack(archive, members, _Disk(into, reserve), stop, told)
+            most = None if any_size else max(FREE_OF_RATIO, archive.stat().st_size * MOST_RATIO)
+            _unpack(archive, members, _Disk(into, reserve, most), stop, told)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
         raise SatchelError(
             Kind.INVALID,
@@ -123,7 +134,7 @@ def _zip(archive: Path) -> Iterator[_Member]:
 
 def _tar(archive: Path) -> Iterator[_Member]:
     # As a stream: an archive is read once, from its beginning to its end.
-    with tarfile.open(archive, "r|*") as file:
+    with tarfile.open(archive, "r|*", tarinfo=_Header) as file:
         for info in file:
             refused = ""
             if info.issym() or info.islnk():
@@ -140,17 +151,45 @@ def _tar(archive: Path) -> Iterator[_Member]:
             yield _Member(info.name, info.isdir(), refused, opened)
 
 
-class _Disk:
-    """Watches that the disk does not fill."""
+class _Header(tarfile.TarInfo):
+    """A member whose name and further headers are of a reasonable size."""
 
-    def __init__(self, folder: Path, reserve: int | None) -> None:
+    _PIECES = (
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    )
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # tarfile's documented place to step in; what it would do is read so many bytes at once.
+        if self.type in self._PIECES and self.size > LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
+
+
+class _Disk:
+    """Watches that the disk does not fill, and that an archive does not grow beyond reason."""
+
+    def __init__(self, folder: Path, reserve: int | None, most: int | None) -> None:
         self.folder = folder
+        self._most = most
+        self._written = 0
         total, _, self._free = shutil.disk_usage(folder)
         self._reserve = min(RESERVE, total // 20) if reserve is None else reserve
         self._since = LOOK_AT_DISK
 
     def write(self, size: int, archive: Path) -> None:
         """So many bytes are about to be written. Raises SatchelError when there is no room for them."""
+        self._written += size
+        if self._most is not None and self._written > self._most:
+            raise SatchelError(
+                Kind.INVALID,
+                f"{archive.name} grows to more than {MOST_RATIO} times its size; unpacking was stopped at "
+                f"{self._most:,} bytes.",
+                "It may be made to fill disks: ask where it comes from. --any-size unpacks it all the same.",
+            )
         self._since += size
         if self._since >= LOOK_AT_DISK:
             self._since = 0
@@ -174,6 +213,8 @@ def _unpack(
         if stop is not None and stop.is_set():
             raise StoppedError
         why = member.refused or unsafe_path(member.name) or ("" if number < MOST_MEMBERS else "is one too many")
+        if not why and len(member.name) > LONGEST_NAME:
+            why = "has a name that is too long"
         if why:
             raise SatchelError(
                 Kind.INVALID,

@@ -25,6 +25,7 @@ from typing import Literal, ParamSpec, TypeVar
 import msgspec
 
 from satchel.core.bags import checksums
+from satchel.core.bags.baginfo import NAME as INFO
 from satchel.core.bags.baginfo import Info, read_info
 from satchel.core.bags.completeness import Completeness
 from satchel.core.bags.declaration import Declaration, read_declaration
@@ -33,6 +34,8 @@ from satchel.core.bags.extract import extract
 from satchel.core.bags.listing import Listing, Manifests
 from satchel.core.bags.places import is_folder
 from satchel.core.bags.problems import Findings, Problem
+from satchel.core.bags.profile_rules import IDENTIFIER, Subject, check_profile
+from satchel.core.bags.profiles import Profile, built_in, profile_file
 from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context
@@ -42,6 +45,8 @@ __all__ = ["Level", "Problem", "ValidateRequest", "ValidateResult", "run"]
 P = ParamSpec("P")
 T = TypeVar("T")
 Level = Literal["structure", "completeness", "fast", "full"]
+MOST_PROFILES = 5
+"""That a bag names and that are looked at."""
 _UNPACKED = "unpacked"
 
 
@@ -50,6 +55,13 @@ class ValidateRequest(Request, tag="validate", frozen=True, kw_only=True):
 
     path: str
     level: Level = "full"
+    profile: str = ""
+    """A BagIt profile to check against as well: a file, an https address, `bdbag`, `bdbag-ro`, or `bag` for those that
+    the bag names."""
+    ca: tuple[str, ...] = ()
+    """Files of certificate authorities to trust, for a profile's server."""
+    any_size: bool = False
+    """Unpack an archive however large it grows; a person has said so."""
 
     @property
     def title(self) -> str:
@@ -76,6 +88,8 @@ class ValidateResult(Result, tag="validate", frozen=True, kw_only=True):
     warnings: tuple[Problem, ...]
     error_count: int
     warning_count: int
+    profiles: tuple[str, ...] = ()
+    """Identifiers of the profiles that it was checked against."""
 
 
 async def run(request: ValidateRequest, context: Context) -> ValidateResult:
@@ -89,11 +103,12 @@ async def run(request: ValidateRequest, context: Context) -> ValidateResult:
     if not await asyncio.to_thread(os.path.lexists, path):
         raise SatchelError(Kind.FILES, f"There is no {path}.", "Check the name.")
     try:
-        bag = path if await asyncio.to_thread(path.is_dir) else await _unpacked(path, context)
+        profile = await _profile(request) if request.profile not in ("", "bag") else None
+        bag = path if await asyncio.to_thread(path.is_dir) else await _unpacked(path, context, request.any_size)
         database = context.folder / "validate.sqlite"
         database.unlink(missing_ok=True)
         with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as db:
-            found = await _Check(bag, request.level, db, context).run()
+            found = await _Check(bag, path, request, profile, db, context).run()
     except StoppedError:
         raise asyncio.CancelledError from None
     finally:
@@ -101,7 +116,19 @@ async def run(request: ValidateRequest, context: Context) -> ValidateResult:
     return msgspec.structs.replace(found, path=str(path))
 
 
-async def _unpacked(archive: Path, context: Context) -> Path:
+async def _profile(request: ValidateRequest, named: str = "") -> Profile:
+    """The profile that is asked for, or that a bag has named. Raises SatchelError."""
+    wanted = named or request.profile
+    if (known := built_in(wanted)) is not None:
+        return known
+    if named or "://" in wanted:
+        from satchel.core.bags.profile_web import fetch_profile  # late: few need the web here
+
+        return await fetch_profile(wanted, ca=request.ca, trusted=not named)
+    return await asyncio.to_thread(profile_file, Path(wanted))
+
+
+async def _unpacked(archive: Path, context: Context, any_size: bool) -> Path:
     """The folder of the bag in an archive."""
     into = context.folder / _UNPACKED
     await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
@@ -112,15 +139,28 @@ async def _unpacked(archive: Path, context: Context) -> Path:
             stage.add(size)
             stage.item = member
 
-        return await in_thread(context.cancelled, extract, archive, into, stop=context.cancelled, told=told)
+        return await in_thread(
+            context.cancelled, extract, archive, into, stop=context.cancelled, told=told, any_size=any_size
+        )
 
 
 class _Check:
     """One check under way."""
 
-    def __init__(self, bag: Path, level: Level, db: sqlite3.Connection, context: Context) -> None:
+    def __init__(
+        self,
+        bag: Path,
+        source: Path,
+        request: ValidateRequest,
+        profile: Profile | None,
+        db: sqlite3.Connection,
+        context: Context,
+    ) -> None:
         self._bag = bag
-        self._level = level
+        self._source = source
+        self._request = request
+        self._profiles = [profile] if profile is not None else []
+        self._level = request.level
         self._db = db
         self._context = context
         self._findings = Findings()
@@ -135,6 +175,7 @@ class _Check:
             stage.note = f"BagIt {declared.text}" if declared is not None else "not a bag"
         complete, remote = False, 0
         if declared is not None:
+            await self._find_profiles()
             completeness = Completeness(self._db, declared, findings, context.cancelled)
             if self._level != "structure":
                 with context.stage("files", "Look for the files", unit="files") as stage:
@@ -147,6 +188,7 @@ class _Check:
             if self._manifests.tag_algorithms:
                 with context.stage("tags", "Check the tag files") as stage:
                     await checksums.check(self._bag, self._db, findings, context.cancelled, stage, tag=True)
+            await self._check_profiles(declared)
             remote = completeness.remote()
             complete = self._level != "structure" and findings.is_whole and not (remote or self._info.lacks)
         return ValidateResult(
@@ -163,7 +205,24 @@ class _Check:
             warnings=tuple(findings.warnings),
             error_count=findings.error_count,
             warning_count=findings.warning_count,
+            profiles=tuple(profile.identifier for profile in self._profiles),
         )
+
+    async def _find_profiles(self) -> None:
+        """Find those that the bag names, where it was asked for. Raises SatchelError: one cannot be fetched."""
+        if self._request.profile != "bag":
+            return
+        named = list(dict.fromkeys(value for value, _ in self._info.all(IDENTIFIER)))
+        if not named:
+            self._findings.error("profile", INFO, f"{INFO} names no profile: it has no {IDENTIFIER}.")
+        for address in named[:MOST_PROFILES]:
+            self._profiles.append(await _profile(self._request, address))
+
+    async def _check_profiles(self, declared: Declaration) -> None:
+        subject = Subject(self._bag, self._source, self._db, declared, self._manifests, self._info)
+        for profile in self._profiles:
+            with self._context.stage("profile", "Check the profile's rules"):
+                await self._threaded(check_profile, profile, subject, self._findings, self._context.cancelled)
 
     async def _threaded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await in_thread(self._context.cancelled, work, *args, **kwargs)

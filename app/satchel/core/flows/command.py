@@ -40,7 +40,10 @@ def arguments(request: Request) -> list[str]:
             return _words("export", [request.host, request.catalog], [*_export(request), *_access(request.access)])
         case ValidateRequest():
             level = [] if request.level == "full" else _option("level", request.level)
-            return _words("validate", [request.path], level)
+            profile = _option("profile", request.profile) if request.profile else []
+            trust = [word for file in request.ca for word in _option("ca", file)]
+            size = ["--any-size"] if request.any_size else []
+            return _words("validate", [request.path], [*level, *profile, *trust, *size])
         case MaterializeRequest():
             return _words("materialize", [request.path], [*_materialize(request), *_access(request.access)])
         case ArchiveRequest():
