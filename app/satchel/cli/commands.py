@@ -44,6 +44,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("validate", "PATH", "check a bag", "satchel.cli.validate"),
             Command("inspect", "PATH", "what a bag is, at a glance", "satchel.cli.inspect"),
             Command("materialize", "PATH", "fetch the files that a bag lists and lacks", "satchel.cli.materialize"),
+            Command("diff", "BAG OTHER", "what differs between two bags", "satchel.cli.diff"),
             Command("archive", "PATH", "pack a bag's folder", "satchel.cli.packing"),
             Command("extract", "PATH", "unpack a bag's archive", "satchel.cli.packing"),
         ),
@@ -79,7 +80,6 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
 )
 LATER = (
     Command("datasets", "", "", instead="`satchel tables HOST CATALOG` shows what there is."),
-    Command("diff", "", ""),
     Command("clone", "", ""),
     Command("localize", "", ""),
     Command("mint", "", ""),

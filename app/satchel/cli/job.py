@@ -6,6 +6,7 @@ import msgspec
 
 from satchel.cli.output import Output
 from satchel.cli.running import Stop, run
+from satchel.core.bags.compare import DiffResult
 from satchel.core.bags.inspecting import InspectResult
 from satchel.core.bags.packing import ArchiveResult
 from satchel.core.bags.unpacking import ExtractResult
@@ -37,6 +38,8 @@ def status(result: Result) -> int:
             return 0 if result.valid else 1
         case ExportResult() | ValidateResult():
             return 0 if result.valid and result.complete else 1
+        case DiffResult():
+            return 0 if result.same else 1
         case MaterializeResult():
             return 0 if not result.problem_count and result.valid is not False else 1
     return 0
@@ -69,4 +72,8 @@ def words(result: Result) -> str:
             from satchel.cli.inspect import told as looked_at
 
             return looked_at(result)
+        case DiffResult():
+            from satchel.cli.diff import told as compared
+
+            return compared(result)
     return msgspec.json.format(msgspec.json.encode(result)).decode()

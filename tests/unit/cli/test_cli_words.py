@@ -28,7 +28,6 @@ LATER = [
     ["clone", "a", "1", "1-A"],
     ["localize", "a", "1", "s:t"],
     ["datasets", "a", "1"],
-    ["diff", "/a", "/b"],
     [*EXPORT, "--server-side"],
     [*EXPORT, "--dataset", "1-A"],
     [*EXPORT, "--version", "1.0.0"],

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from satchel.cli.diff import request_of as diff_of
 from satchel.cli.export import request_of
 from satchel.cli.inspect import request_of as inspect_of
 from satchel.cli.main import parse
 from satchel.cli.materialize import request_of as materialize_of
 from satchel.cli.packing import archive_of, extract_of
+from satchel.core.bags.compare import DiffRequest
 from satchel.core.bags.inspecting import InspectRequest
 from satchel.core.bags.packing import ArchiveRequest
 from satchel.core.bags.unpacking import ExtractRequest
@@ -79,6 +81,7 @@ materializes = st.builds(
 archives = st.builds(ArchiveRequest, path=paths, format=st.sampled_from(["zip", "tgz"]), out=st.none() | paths)
 extracts = st.builds(ExtractRequest, path=paths, into=st.none() | paths)
 inspects = st.builds(InspectRequest, path=paths)
+diffs = st.builds(DiffRequest, path=paths, other=paths, rows=st.booleans())
 
 
 def read_back(words: list[str]) -> Request:
@@ -94,10 +97,12 @@ def read_back(words: list[str]) -> Request:
         return extract_of(options)
     if options.run.__name__ == "inspect":
         return inspect_of(options)
+    if options.run.__name__ == "diff":
+        return diff_of(options)
     return request_of(options)
 
 
-@given(exports | validates | materializes | archives | extracts | inspects)
+@given(exports | validates | materializes | archives | extracts | inspects | diffs)
 def test_a_command_is_read_back_as_the_request(request: Request) -> None:
     assert read_back(shlex.split(command_line(request))) == request
 

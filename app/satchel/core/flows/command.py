@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 
+from satchel.core.bags.compare import DiffRequest
 from satchel.core.bags.inspecting import InspectRequest
 from satchel.core.bags.packing import ArchiveRequest
 from satchel.core.bags.unpacking import ExtractRequest
@@ -54,6 +55,8 @@ def arguments(request: Request) -> list[str]:
             return _words("extract", [request.path], [] if request.into is None else _option("into", request.into))
         case InspectRequest():
             return _words("inspect", [request.path], [])
+        case DiffRequest():
+            return _words("diff", [request.path, request.other], [] if request.rows else ["--files-only"])
     raise TypeError(f"there is no command for {type(request).__name__}")
 
 

@@ -63,6 +63,11 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.bags.inspecting:InspectResult",
         "satchel.core.bags.inspecting:run",
     ),
+    "diff": JobKind(
+        "satchel.core.bags.compare:DiffRequest",
+        "satchel.core.bags.compare:DiffResult",
+        "satchel.core.bags.compare:run",
+    ),
 }
 
 
