@@ -14,7 +14,8 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +70,21 @@ class Job:
     spec: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The bytes of a version that is to be written down."""
+
+    path: str
+    version: str
+    length: int
+    metadata: dict[str, str]
+    client: Client
+    part: Path
+    """Its temporary file."""
+    data: bytes | None = None
+    """What is to be put in there; None where it is there, and on the disk."""
+
+
 def new_id() -> str:
     """A version or job id: 26 characters of base 32."""
     return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=")
@@ -84,6 +100,7 @@ class Hatrac:
         self._jobs = folder / "jobs"
         self._jobs.mkdir(exist_ok=True)
         self._lock = threading.RLock()
+        self._folders: set[str] = set()
         self._db = sqlite3.connect(folder / "hatrac.db", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         # A commit is in the log and so outlives this process; `sync_log` puts it on the disk, for many commits at once.
@@ -233,7 +250,9 @@ class Hatrac:
         """An id for a new version and the temporary file for its bytes."""
         version = new_id()
         folder = self._bodies / version[:2]
-        folder.mkdir(exist_ok=True)
+        if version[:2] not in self._folders:
+            folder.mkdir(exist_ok=True)
+            self._folders.add(version[:2])
         return version, folder / f".{version}.part"
 
     def versions(self, path: str) -> list[Version]:
@@ -266,15 +285,61 @@ class Hatrac:
             raise HatracError(404, f"Resource /hatrac{path}:{version} not found.\n")
         return _version(row)
 
-    def add_version(self, path: str, version: str, length: int, metadata: dict[str, str], client: Client) -> Version:
-        """Write a version down whose bytes are in its file already."""
-        acls = {"owner": [client.id], "read": self.acls(path).get("read", [])}
-        with self._lock:
-            self._db.execute(
-                "INSERT INTO version (id, path, length, metadata, acls) VALUES (?, ?, ?, ?, ?)",
-                (version, path, length, json.dumps(metadata), json.dumps(acls)),
-            )
-        return Version(version, path, length, metadata, acls)  # type: ignore[arg-type]
+    def add_versions(self, arrived: Sequence[Arrived]) -> list[Version | Exception]:
+        """Write versions down, all in one go, and put them on the disk: bytes first, then that they are there.
+
+        Returns:
+            Each one's version, or the OSError that kept its bytes from getting into their place, or HatracError 409
+            where its name has gone meanwhile.
+
+        Raises:
+            OSError, sqlite3.Error: none of them could be written down.
+        """
+        found: list[Version | Exception] = []
+        for one in arrived:
+            try:
+                if one.data is not None:
+                    _write(one.part, one.data)
+                one.part.replace(self.body(one.version))
+            except OSError as error:
+                with suppress(OSError):
+                    one.part.unlink(missing_ok=True)
+                found.append(error)
+            else:
+                found.append(Version(one.version, one.path, one.length, one.metadata, {}))
+        try:
+            with self._lock:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    made = [
+                        self._add_version(version, one.client) if isinstance(version, Version) else version
+                        for version, one in zip(found, arrived, strict=True)
+                    ]
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
+        except BaseException:
+            for one in arrived:
+                self.body(one.version).unlink(missing_ok=True)
+            raise
+        for one, version in zip(arrived, made, strict=True):
+            if not isinstance(version, Version):
+                self.body(one.version).unlink(missing_ok=True)
+        self.sync_log()
+        return made
+
+    def _add_version(self, version: Version, client: Client) -> Version | HatracError:
+        name = self._db.execute("SELECT acls FROM name WHERE path = ? AND kind = 'object'", (version.path,)).fetchone()
+        if name is None:
+            return HatracError(409, f"Name /hatrac{version.path} not available.\n")
+        version.acls.update(owner=[str(client.id)], read=json.loads(name[0]).get("read", []))
+        self._db.execute(
+            "INSERT INTO version (id, path, length, metadata, acls) VALUES (?, ?, ?, ?, ?)",
+            (version.id, version.path, version.length, json.dumps(version.metadata), json.dumps(version.acls)),
+        )
+        return version
 
     def set_metadata(self, version: Version, metadata: dict[str, str]) -> None:
         """Replace the metadata of a version."""
@@ -438,6 +503,18 @@ def refused(client: Client, path: str) -> HatracError:
     if client.id is None:
         return HatracError(401, f"Authentication required for access to /hatrac{path}\n")
     return HatracError(403, f"Access to /hatrac{path} forbidden.\n")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A file with those bytes, on the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

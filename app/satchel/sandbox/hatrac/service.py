@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import errno
 import hashlib
 import json
 import re
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +19,7 @@ from aiohttp import web
 
 from satchel.sandbox.ermrest.model import Client
 
-from .files import Hatrac, HatracError, Job, Version, refused, sync
+from .files import Arrived, Hatrac, HatracError, Job, Version, refused, sync
 
 BODY_LIMIT = 134_217_728
 NAMESPACE = "application/x-hatrac-namespace"
@@ -48,11 +51,17 @@ def _text(status: int, text: str = "", **headers: str) -> web.Response:
     return web.Response(status=status, text=text, content_type="text/plain", headers=headers)
 
 
+class _Kept(web.Response):
+    """An answer to what is on the disk already."""
+
+
 class HatracService:
     """Everything under `/hatrac`."""
 
     def __init__(self, folder: Path) -> None:
         self.files = Hatrac(folder)
+        self._arrived: list[tuple[Arrived, asyncio.Future[Version]]] = []
+        self._keeping: asyncio.Task[None] | None = None
         self._running: asyncio.Future[None] | None = None
         self._next: asyncio.Future[None] | None = None
 
@@ -66,9 +75,38 @@ class HatracService:
             answer = await self._route(request, client)
         except HatracError as error:
             return _text(error.status, error.text)
-        if request.method not in ("GET", "HEAD"):
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return _text(507, "Insufficient storage.\n")
+        if request.method not in ("GET", "HEAD") and not isinstance(answer, _Kept):
             await self._durable()
         return answer
+
+    async def _keep(self, arrived: Arrived) -> Version:
+        """Write a version down; it is on the disk then. Those that come meanwhile wait, and then go together."""
+        future: asyncio.Future[Version] = asyncio.get_running_loop().create_future()
+        self._arrived.append((arrived, future))
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_all())
+        return await asyncio.shield(future)
+
+    async def _keep_all(self) -> None:
+        while self._arrived:
+            batch, self._arrived = self._arrived, []
+            made: Sequence[Version | Exception]
+            try:
+                made = await asyncio.to_thread(self.files.add_versions, [arrived for arrived, _ in batch])
+            except (OSError, sqlite3.Error) as error:
+                made = [error] * len(batch)
+            for (_, future), result in zip(batch, made, strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        self._keeping = None
 
     async def _durable(self) -> None:
         """Wait until all that is committed by now is on the disk: one write for all who wait."""
@@ -225,17 +263,23 @@ class HatracService:
             raise refused(client, path.rpartition("/")[0])
         self.files.claim(path, client, parents)
         version, part = self.files.new_body()
-        length, digest = await _receive(request, part)
+        data: bytes | None = None
+        if request.content_length <= _PIECE:
+            data = await request.read()
+            length, digest = len(data), hashlib.md5(data, usedforsecurity=False).digest()
+        else:
+            length, digest = await _receive(request, part)
         try:
             if length != request.content_length:
                 raise HatracError(400, "The body is shorter than its Content-Length.\n")
             _check_md5(metadata.get("content-md5"), digest)
-            await asyncio.to_thread(sync, part)
-            part.replace(self.files.body(version))
-        finally:
+            if data is None:
+                await asyncio.to_thread(sync, part)
+        except BaseException:
             part.unlink(missing_ok=True)
-        made = self.files.add_version(path, version, length, metadata, client)
-        return _uri(made.url)
+            raise
+        made = await self._keep(Arrived(path, version, length, metadata, client, part, data))
+        return _Kept(status=201, text=made.url + "\n", content_type="text/uri-list", headers={"Location": made.url})
 
     @staticmethod
     def _declared(request: web.Request) -> dict[str, str]:
@@ -457,12 +501,12 @@ class HatracService:
                 )
             if part.stat().st_size != total:
                 raise HatracError(409, f"Only {part.stat().st_size} of {total} bytes have been uploaded.\n")
-            part.replace(self.files.body(version))
-        finally:
+        except BaseException:
             part.unlink(missing_ok=True)
+            raise
         metadata = {name: str(job.spec[name]) for name in _METADATA if job.spec.get(name)}
         metadata.setdefault("content-type", "application/octet-stream")
-        made = self.files.add_version(job.path, version, total, metadata, client)
+        made = await self._keep(Arrived(job.path, version, total, metadata, client, part))
         self.files.drop_job(job)
         return _uri(made.url)
 
