@@ -31,6 +31,7 @@ _RATHER_ONCE = frozenset({"bagging-date", "bag-size", "bag-group-identifier", "b
 class Info:
     """The fields of bag-info.txt."""
 
+    name: str = NAME
     there: bool = False
     fields: list[tuple[str, str, int]] = field(default_factory=list)
     """Label, value, line, in their order."""
@@ -55,8 +56,8 @@ class Info:
 
 def read_info(bag: Path, declared: Declaration, findings: Findings, stop: threading.Event) -> Info:
     """Read and check bag-info.txt. Raises OSError, StoppedError."""
-    info = Info()
-    if not is_file(bag / NAME):
+    info = Info(declared.info_name)
+    if not is_file(bag / info.name):
         return info
     info.there = True
     for label, value, line in _fields(bag, declared, findings, stop):
@@ -69,17 +70,18 @@ def read_info(bag: Path, declared: Declaration, findings: Findings, stop: thread
 def _fields(
     bag: Path, declared: Declaration, findings: Findings, stop: threading.Event
 ) -> Iterator[tuple[str, str, int]]:
+    name = declared.info_name
     label, values, size, begun = "", [""], 0, 0
-    with (bag / NAME).open("rb") as file:
+    with (bag / name).open("rb") as file:
         for line in lines(file, declared.encoding):
             if stop.is_set():
                 raise StoppedError
             if line.marked:
                 findings.error(
-                    "byte-order-mark", NAME, f"{NAME} begins with a byte order mark, which is not UTF-8's.", 1
+                    "byte-order-mark", name, f"{name} begins with a byte order mark, which is not UTF-8's.", 1
                 )
             if line.problem:
-                findings.error("malformed", NAME, f"Line {line.number} of {NAME} {line.problem}.", line.number)
+                findings.error("malformed", name, f"Line {line.number} of {name} {line.problem}.", line.number)
                 continue
             if not line.text.strip():
                 continue
@@ -93,48 +95,48 @@ def _fields(
             written, colon, value = line.text.partition(":")
             label, values, size, begun = written.strip(), [value.strip()[:LONGEST_VALUE]], len(value), line.number
             if not colon or not label:
-                findings.error("malformed", NAME, f"Line {begun} of {NAME} is not a name, a colon and a value.", begun)
+                findings.error("malformed", name, f"Line {begun} of {name} is not a name, a colon and a value.", begun)
             elif declared.strict and label != written:
-                findings.error("malformed", NAME, f"Line {begun} of {NAME} has white space around its name.", begun)
+                findings.error("malformed", name, f"Line {begun} of {name} has white space around its name.", begun)
             elif declared.strict and value[:1] not in (" ", "\t"):
                 # Editors take white space from the ends of lines: nothing is lost where there is no value.
                 findings.either(
-                    bool(value), "malformed", NAME, f"Line {begun} of {NAME} has no space after its colon.", begun
+                    bool(value), "malformed", name, f"Line {begun} of {name} has no space after its colon.", begun
                 )
     if begun:
         yield label, " ".join(values), begun
 
 
 def _check(info: Info, declared: Declaration, findings: Findings) -> None:
-    seen: dict[str, int] = {}
+    at, seen = info.name, dict[str, int]()
     for label, value, line in info.fields:
-        name = label.lower()
-        if declared.strict and name in seen and name in _ONCE | _RATHER_ONCE:
+        key = label.lower()
+        if declared.strict and key in seen and key in _ONCE | _RATHER_ONCE:
             findings.either(
-                name in _ONCE,
+                key in _ONCE,
                 "repeated",
-                NAME,
-                f"{label} is in {NAME} on line {seen[name]} and again on line {line}.",
+                info.name,
+                f"{label} is in {info.name} on line {seen[key]} and again on line {line}.",
                 line,
             )
-        seen.setdefault(name, line)
-        if name == "payload-oxum" and not _OXUM.fullmatch(value):
-            findings.error("malformed", NAME, f"Payload-Oxum is not bytes.files: {value[:60]!r}.", line)
-        elif name == "bag-count":
+        seen.setdefault(key, line)
+        if key == "payload-oxum" and not _OXUM.fullmatch(value):
+            findings.error("malformed", info.name, f"Payload-Oxum is not bytes.files: {value[:60]!r}.", line)
+        elif key == "bag-count":
             count = _COUNT.fullmatch(value)
             if count is None:
-                findings.warning("bag-count", NAME, f'Bag-Count is not as "1 of 3" or "1 of ?": {value[:60]!r}.', line)
+                findings.warning("bag-count", at, f'Bag-Count is not as "1 of 3" or "1 of ?": {value[:60]!r}.', line)
             elif int(count[1]) < 1 or (count[2] is not None and int(count[1]) > int(count[2])):
-                findings.warning("bag-count", NAME, f"Bag-Count contradicts itself: {value[:60]!r}.", line)
-        elif name == "bagging-date" and not _is_date(value):
-            findings.warning("bagging-date", NAME, f"Bagging-Date is not a date as 2018-10-31: {value[:60]!r}.", line)
+                findings.warning("bag-count", info.name, f"Bag-Count contradicts itself: {value[:60]!r}.", line)
+        elif key == "bagging-date" and not _is_date(value):
+            findings.warning("bagging-date", at, f"Bagging-Date is not a date as 2018-10-31: {value[:60]!r}.", line)
     oxums = {value for value, _ in info.all("Payload-Oxum")}
     if len(oxums) > 1 and not declared.strict:
         _, line = info.all("Payload-Oxum")[-1]
-        findings.error("oxum", NAME, "The Payload-Oxums contradict each other.", line)
+        findings.error("oxum", info.name, "The Payload-Oxums contradict each other.", line)
     if info.lacks is not None:
         value, line = info.lacks
-        findings.warning("incomplete", NAME, f"The bag says that it lacks something: {value[:200]}.", line)
+        findings.warning("incomplete", info.name, f"The bag says that it lacks something: {value[:200]}.", line)
 
 
 def _is_date(value: str) -> bool:

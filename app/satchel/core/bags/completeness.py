@@ -8,8 +8,9 @@ import sqlite3
 import threading
 import unicodedata
 from collections.abc import Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 
-from satchel.core.bags.baginfo import NAME as INFO
 from satchel.core.bags.baginfo import Info
 from satchel.core.bags.declaration import Declaration
 from satchel.core.bags.digests import StoppedError
@@ -22,6 +23,8 @@ _SYSTEM = re.compile(
     r"|\.Trash(?:es|-[0-9]+)?/.*|\.Spotlight-V100/.*|\.fseventsd/.*|\$RECYCLE\.BIN/.*)",
     re.IGNORECASE,
 )
+MOST_ALIKE = 1_000
+"""Names that are nearly the same and that are compared with each other."""
 MOST_NAMES = 1_000
 """Warnings of names that are nearly the same, or of operating systems' files, that are told."""
 
@@ -44,15 +47,18 @@ class Completeness:
         operating systems.
         """
         self._db.execute("CREATE TEMP TABLE twin (path TEXT PRIMARY KEY) WITHOUT ROWID")
-        groups = self._db.execute(
-            "SELECT group_concat(path, char(0)) FROM (SELECT DISTINCT path FROM listed WHERE NOT tag) "
-            "GROUP BY folded(path) HAVING count(*) > 1"
+        rows = self._db.execute(
+            "SELECT path, folded(path) AS name FROM (SELECT DISTINCT path FROM listed WHERE NOT tag) ORDER BY name"
         )
-        for told, (joined,) in enumerate(groups.fetchall()):
+        told = 0
+        for _, group in groupby(rows, key=itemgetter(1)):
+            paths = sorted(path for path, _ in islice(group, MOST_ALIKE))
             self._stop()
-            paths = sorted(joined.split("\0"))
+            if len(paths) < 2:
+                continue
             self._twins(paths)
-            if told >= MOST_NAMES:
+            told += 1
+            if told > MOST_NAMES:
                 continue
             by_form = len({unicodedata.normalize("NFC", path) for path in paths}) == 1
             self._findings.warning(
@@ -102,10 +108,11 @@ class Completeness:
                 forms.setdefault(unicodedata.normalize("NFC", path), []).append(path)
         if not forms:
             return
-        for (path,) in self._db.execute(
-            "SELECT DISTINCT path FROM listed l WHERE NOT tag "
+        self._db.execute(
+            "CREATE TEMP TABLE absent AS SELECT DISTINCT path FROM listed l WHERE NOT tag "
             "AND NOT EXISTS (SELECT 1 FROM here h WHERE h.path = l.path)"
-        ).fetchall():
+        )
+        for (path,) in self._db.execute("SELECT path FROM absent"):
             self._stop()
             written = {path, encode_path(path), path.replace("\r", "%0D").replace("\n", "%0A"), decode_path(path)}
             found = sorted({f for w in written for f in forms.get(unicodedata.normalize("NFC", w), [])})
@@ -191,7 +198,7 @@ class Completeness:
         }:
             self._findings.error(
                 "oxum",
-                INFO,
+                info.name,
                 f"Payload-Oxum says {size:,} bytes in {files:,} files; "
                 f"there are {listing.bytes:,} bytes in {listing.files:,} files.",
                 line,

@@ -35,6 +35,11 @@ class Declaration:
         return f"{self.version[0]}.{self.version[1]}"
 
     @property
+    def info_name(self) -> str:
+        """The file that says what the bag is; before 0.96 it was another (draft-kunze-bagit-02)."""
+        return "bag-info.txt" if self.version >= (0, 96) else "package-info.txt"
+
+    @property
     def strict(self) -> bool:
         """Whether it is 1.0 (RFC 8493) or later, which demands more than the drafts before it."""
         return self.version >= (1, 0)

@@ -6,9 +6,11 @@ stopped in time. What an archive says of its own sizes is not believed: bytes ar
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import threading
 import zipfile
@@ -32,10 +34,18 @@ LONGEST_NAME = 32_768
 """Characters of a member's path."""
 LONGEST_HEADER = 1 << 20
 """Bytes of a tar member's name or further headers, which tarfile reads into memory."""
+LARGEST_DIRECTORY = 256 << 20
+"""Bytes of a zip's list of members; a million members have about 130 MB."""
+XZ_MEMORY = 256 << 20
+"""Bytes that unpacking xz may take; `xz -9` takes 65 MB."""
 LOOK_AT_DISK = 64 << 20
 """Bytes that are written between two looks at the free space."""
 RESERVE = 512 << 20
 """Bytes that are left free on a disk, but no more than a twentieth of it."""
+
+
+class TooLargeError(SatchelError):
+    """An archive grows beyond reason; a person may want it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ def is_archive(path: Path) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    return zipfile.is_zipfile(path) or _is_tar(path)
 
 
 def extract(
@@ -90,7 +100,15 @@ def extract(
         with closing(_members(archive)) as members:
             most = None if any_size else max(FREE_OF_RATIO, archive.stat().st_size * MOST_RATIO)
             _unpack(archive, members, _Disk(into, reserve, most), stop, told)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        UnicodeError,
+    ) as error:
         raise SatchelError(
             Kind.INVALID,
             f"The archive {archive.name} is damaged.",
@@ -112,7 +130,7 @@ def extract(
 def _members(archive: Path) -> Generator[_Member, None, None]:
     if zipfile.is_zipfile(archive):
         yield from _zip(archive)
-    elif tarfile.is_tarfile(archive):
+    elif _is_tar(archive):
         yield from _tar(archive)
     else:
         raise SatchelError(
@@ -120,7 +138,46 @@ def _members(archive: Path) -> Generator[_Member, None, None]:
         )
 
 
+def _is_tar(archive: Path) -> bool:
+    """Whether it begins as a tar archive. `tarfile.is_tarfile` would read a first header of any size into memory."""
+    try:
+        with archive.open("rb") as file:
+            begin = file.read(1 << 12)
+        if begin.startswith(b"\xfd7zXZ\x00"):
+            lzma.LZMADecompressor(memlimit=XZ_MEMORY).decompress(begin, 1)
+        with tarfile.open(archive, "r|*", tarinfo=_Header):
+            return True
+    except (tarfile.TarError, lzma.LZMAError, EOFError, zlib.error):
+        return False
+
+
+def _directory_size(archive: Path) -> int:
+    """Bytes of a zip's list of members, which zipfile reads into memory, as its end says (APPNOTE, 4.3)."""
+    with archive.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - (1 << 16) - 22 - 20))
+        end = file.read()
+        at = end.rfind(b"PK\x05\x06")
+        if at < 0 or len(end) < at + 22:
+            return 0
+        (found,) = struct.unpack_from("<I", end, at + 12)
+        if at >= 20 and end[at - 20 : at - 16] == b"PK\x06\x07":
+            (place,) = struct.unpack_from("<Q", end, at - 12)
+            if place <= size - 56:
+                file.seek(place)
+                record = file.read(56)
+                if record.startswith(b"PK\x06\x06"):
+                    (found,) = struct.unpack_from("<Q", record, 40)
+    return int(found)
+
+
 def _zip(archive: Path) -> Iterator[_Member]:
+    if (size := _directory_size(archive)) > LARGEST_DIRECTORY:
+        raise SatchelError(
+            Kind.INVALID,
+            f"{archive.name} is not unpacked: its list of members has {size:,} bytes.",
+            "Unpack it with another program and check the folder.",
+        )
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
             mode = info.external_attr >> 16
@@ -184,7 +241,7 @@ class _Disk:
         """So many bytes are about to be written. Raises SatchelError when there is no room for them."""
         self._written += size
         if self._most is not None and self._written > self._most:
-            raise SatchelError(
+            raise TooLargeError(
                 Kind.INVALID,
                 f"{archive.name} grows to more than {MOST_RATIO} times its size; unpacking was stopped at "
                 f"{self._most:,} bytes.",

@@ -79,7 +79,7 @@ class Listing:
                 findings.error("link", name, f"{name} is a link; a bag holds files alone, and none is followed.")
                 continue
             match = _MANIFEST.fullmatch(entry.name)
-            if match is None or not entry.is_file(follow_symlinks=False):
+            if match is None or not is_text(entry.name) or not entry.is_file(follow_symlinks=False):
                 continue
             self._manifest_file(entry.name, match[2], bool(match[1]), found, declared)
         if not found.algorithms and found.unknown:
@@ -168,7 +168,10 @@ class Listing:
                     yield path, algorithm, entry.digest, line.number, number_of_tag
 
         self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO listed VALUES (?, ?, ?, ?, ?)", entries())
+        try:
+            self._db.executemany("INSERT INTO listed VALUES (?, ?, ?, ?, ?)", entries())
+        except OSError as error:
+            findings.error("unreadable", name, f"{name} cannot be read: {error.strerror}.")
         self._db.execute("COMMIT")
 
     def _may_tag(self, name: str, path: str, line: int, declared: Declaration) -> bool:
@@ -194,6 +197,7 @@ class Listing:
             "SELECT path, algorithm, tag, count(DISTINCT digest), min(line), max(line) FROM listed "
             "GROUP BY path, algorithm, tag HAVING count(*) > 1"
         ):
+            self._stop()
             name = f"{'tag' * tag}manifest-{algorithm}.txt"
             if digests > 1:
                 self._findings.error(
@@ -255,6 +259,10 @@ class Listing:
             return
         self._db.execute("INSERT INTO fetch VALUES (?, ?, ?)", (path, length, line))
 
+    def _stop(self) -> None:
+        if self._stopped():
+            raise StoppedError
+
     def _is_listed(self, path: str) -> bool:
         return self._db.execute("SELECT 1 FROM listed WHERE path = ? AND NOT tag", (path,)).fetchone() is not None
 
@@ -293,7 +301,12 @@ class Listing:
         while waiting:
             place, folder = waiting.pop()
             before = self.files
-            with os.scandir(place) as scan:
+            try:
+                scan = os.scandir(place)
+            except OSError as error:
+                findings.error("unreadable", folder, f"{folder} cannot be read: {error.strerror}.")
+                continue
+            with scan:
                 for entry in scan:
                     if self._stopped():
                         raise StoppedError

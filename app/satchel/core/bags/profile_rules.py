@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import Path
 
-from satchel.core.bags.baginfo import NAME as INFO
 from satchel.core.bags.baginfo import Info
 from satchel.core.bags.declaration import Declaration
 from satchel.core.bags.digests import StoppedError
@@ -22,7 +21,7 @@ from satchel.core.bags.problems import Findings
 from satchel.core.bags.profiles import Profile
 
 IDENTIFIER = "BagIt-Profile-Identifier"
-_OWN = re.compile(r"bagit\.txt|bag-info\.txt|fetch\.txt|(tag)?manifest-[^/]+\.txt")
+_OWN = re.compile(r"bagit\.txt|(bag|package)-info\.txt|fetch\.txt|(tag)?manifest-[^/]+\.txt")
 _TARS = {
     "gzip": {"application/gzip", "application/x-gzip", "application/x-tar+gzip", "application/tar+gzip",
              "application/x-tgz", "application/x-gtar", "application/x-gtar-compressed", "application/x-compressed-tar",
@@ -113,24 +112,25 @@ class _Rules:
 
     def _bag_info(self) -> None:
         profile, info = self._profile, self._subject.info
+        name = info.name
         if not info.there:
-            self._broken(INFO, f"There is no {INFO}, which every profile wants.")
+            self._broken(name, f"There is no {name}, which every profile wants.")
             return
         named = [value for value, _ in info.all(IDENTIFIER)]
         if not named:
-            self._broken(INFO, f"{INFO} has no {IDENTIFIER}, which must be {profile.identifier}.")
+            self._broken(name, f"{name} has no {IDENTIFIER}, which must be {profile.identifier}.")
         elif not {_plain(value) for value in named} & {_plain(value) for value in profile.known_as}:
-            self._broken(INFO, f"{INFO} names another profile: {named[0][:200]}, not {profile.identifier}.")
+            self._broken(name, f"{name} names another profile: {named[0][:200]}, not {profile.identifier}.")
         for label, rule in profile.tags.items():
             found = info.all(label)
             if rule.required and not found:
-                self._broken(INFO, f"{INFO} has no {label}, which the profile requires.")
+                self._broken(name, f"{name} has no {label}, which the profile requires.")
             if not rule.repeatable and len(found) > 1:
-                self._broken(INFO, f"{label} is in {INFO} {len(found)} times; the profile allows one.", found[1][1])
+                self._broken(name, f"{label} is in {name} {len(found)} times; the profile allows one.", found[1][1])
             for value, line in found if rule.values else ():
                 if value not in rule.values:
                     self._broken(
-                        INFO,
+                        name,
                         f"{label} is {value[:100]!r}, and the profile allows {_some(rule.values)}.",
                         line,
                     )

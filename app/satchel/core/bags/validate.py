@@ -25,15 +25,14 @@ from typing import Literal, ParamSpec, TypeVar
 import msgspec
 
 from satchel.core.bags import checksums
-from satchel.core.bags.baginfo import NAME as INFO
 from satchel.core.bags.baginfo import Info, read_info
 from satchel.core.bags.completeness import Completeness
 from satchel.core.bags.declaration import Declaration, read_declaration
 from satchel.core.bags.digests import StoppedError
-from satchel.core.bags.extract import extract
+from satchel.core.bags.extract import TooLargeError, extract
 from satchel.core.bags.listing import Listing, Manifests
 from satchel.core.bags.places import is_folder
-from satchel.core.bags.problems import Findings, Problem
+from satchel.core.bags.problems import Findings, Problem, tellable, visible
 from satchel.core.bags.profile_rules import IDENTIFIER, Subject, check_profile
 from satchel.core.bags.profiles import Profile, built_in, profile_file
 from satchel.core.bags.threads import in_thread
@@ -104,7 +103,9 @@ async def run(request: ValidateRequest, context: Context) -> ValidateResult:
         raise SatchelError(Kind.FILES, f"There is no {path}.", "Check the name.")
     try:
         profile = await _profile(request) if request.profile not in ("", "bag") else None
-        bag = path if await asyncio.to_thread(path.is_dir) else await _unpacked(path, context, request.any_size)
+        bag = (
+            path if await asyncio.to_thread(path.is_dir) else await _asked_and_unpacked(path, context, request.any_size)
+        )
         database = context.folder / "validate.sqlite"
         database.unlink(missing_ok=True)
         with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as db:
@@ -128,6 +129,17 @@ async def _profile(request: ValidateRequest, named: str = "") -> Profile:
     return await asyncio.to_thread(profile_file, Path(wanted))
 
 
+async def _asked_and_unpacked(archive: Path, context: Context, any_size: bool) -> Path:
+    """As `_unpacked`; a person is asked before an archive grows beyond reason."""
+    try:
+        return await _unpacked(archive, context, any_size)
+    except TooLargeError as error:
+        text = f"{error.message} Unpack it all the same?"
+        if await context.ask("unpack-large", text, ("stop", "unpack"), "stop") != "unpack":
+            raise
+    return await _unpacked(archive, context, any_size=True)
+
+
 async def _unpacked(archive: Path, context: Context, any_size: bool) -> Path:
     """The folder of the bag in an archive."""
     into = context.folder / _UNPACKED
@@ -137,7 +149,7 @@ async def _unpacked(archive: Path, context: Context, any_size: bool) -> Path:
 
         def told(size: int, member: str) -> None:
             stage.add(size)
-            stage.item = member
+            stage.item = visible(member)
 
         return await in_thread(
             context.cancelled, extract, archive, into, stop=context.cancelled, told=told, any_size=any_size
@@ -205,7 +217,7 @@ class _Check:
             warnings=tuple(findings.warnings),
             error_count=findings.error_count,
             warning_count=findings.warning_count,
-            profiles=tuple(profile.identifier for profile in self._profiles),
+            profiles=tuple(tellable(profile.identifier) for profile in self._profiles),
         )
 
     async def _find_profiles(self) -> None:
@@ -214,7 +226,9 @@ class _Check:
             return
         named = list(dict.fromkeys(value for value, _ in self._info.all(IDENTIFIER)))
         if not named:
-            self._findings.error("profile", INFO, f"{INFO} names no profile: it has no {IDENTIFIER}.")
+            self._findings.error(
+                "profile", self._info.name, f"{self._info.name} names no profile: it has no {IDENTIFIER}."
+            )
         for address in named[:MOST_PROFILES]:
             self._profiles.append(await _profile(self._request, address))
 
