@@ -52,7 +52,7 @@ def read_declaration(bag: Path, findings: Findings) -> Declaration | None:
         return None
     with (bag / NAME).open("rb") as file:
         found = [line for _, line in zip(range(4), lines(file), strict=False)]
-    for line in found[:2]:
+    for line in found:
         if line.problem:
             findings.error("malformed", NAME, f"Line {line.number} of bagit.txt {line.problem}.", line.number)
     if found and found[0].marked:
@@ -69,7 +69,7 @@ def read_declaration(bag: Path, findings: Findings) -> Declaration | None:
         return None
     if not (_VERSION.fullmatch(texts[0]) and _ENCODING.fullmatch(texts[1])):
         findings.warning("declaration-form", NAME, "bagit.txt is not written as BagIt 1.0 wants it.", 1)
-    if any(texts[2:]):
+    if any(line.text for line in found[2:]):
         findings.error("malformed", NAME, "bagit.txt has more than two lines.", 3)
     if not _is_encoding(encoding[1]):
         findings.error("malformed", NAME, f"{encoding[1][:40]!r} is not an encoding that is known here.", 2)

@@ -104,9 +104,15 @@ def lines(file: Reads, encoding: str = "utf-8") -> Iterator[Line]:
             if data and not skipping:
                 yield _line(number + 1, data.rstrip(b"\r"), encoding)
             return
+        if skipping and b"\n" not in piece and b"\r" not in piece:
+            continue
         # A CR at the end may be half of a CRLF: it waits for what follows.
         held = data.endswith(b"\r")
-        pieces = re.split(rb"\r\n|\n|\r", data[:-1] if held else data)
+        if held:
+            data = data[:-1]
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        pieces = data.split(b"\n")
         rest = pieces.pop() + (b"\r" if held else b"")
         for raw in pieces:
             number += 1
