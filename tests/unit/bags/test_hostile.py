@@ -84,9 +84,7 @@ def test_a_billion_bytes_of_a_value_take_no_memory(tmp_path: Path) -> None:
     assert megabytes < PEAK_MB
 
 
-@pytest.mark.parametrize(
-    "what", ["missing", "malformed", "unsafe", "capitals", "one path again and again"]
-)
+@pytest.mark.parametrize("what", ["missing", "malformed", "unsafe", "capitals", "one path again and again"])
 def test_a_manifest_of_a_million_lines_takes_no_memory(tmp_path: Path, what: str) -> None:
     bag = put(tmp_path / "bag", tags=False)
     lines: dict[str, Callable[[int], bytes]] = {
