@@ -1,6 +1,6 @@
 """`make bench`: Satchel beside its peers, on this machine, in the same run.
 
-    python -m bench [export] [window] [startup] [sandbox] [validate] [--runs N]
+    python -m bench [export] [fetch] [window] [startup] [sandbox] [validate] [--runs N]
 
 Runs are interleaved (ours, theirs, ours, theirs, ...) and medians are printed with their spread, for these machines are
 noisy. Nothing is asserted: a figure that misses its goal is printed as a miss.
@@ -12,10 +12,11 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import export, sandbox, startup, validate, window
+from bench import export, fetch, sandbox, startup, validate, window
 
 BENCHES: dict[str, Callable[[int], None]] = {
     "export": export.main,
+    "fetch": fetch.main,
     "window": window.main,
     "startup": startup.main,
     "sandbox": sandbox.main,
