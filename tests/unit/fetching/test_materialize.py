@@ -404,7 +404,7 @@ async def test_a_host_that_wants_a_sign_in_is_told(server: Server, tmp_path: Pat
     with pytest.raises(SatchelError) as caught:
         await fetch(bag, server)
     assert caught.value.kind is Kind.NOT_SIGNED_IN
-    assert len(server.asked) <= materialize.CONNECTIONS
+    assert len({request.path for request in server.asked}) <= materialize.CONNECTIONS
 
 
 # -- bags that mean harm ----------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ async def test_a_redirect_leads_nowhere_private_and_never_to_less_than_https(
     server.special["/a"] = away
     result = await fetch(bag, server)
     assert [p.code for p in result.problems] in (["private-address"], ["server"])
-    assert server.paths() == ["/a"]
+    assert set(server.paths()) == {"/a"}
 
 
 async def test_plain_http_only_where_the_line_says_so_and_without_credential(tmp_path: Path) -> None:

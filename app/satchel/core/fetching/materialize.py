@@ -118,6 +118,7 @@ class _Fetch:
         self._hosts = [host_name(h) for h in request.hosts]
         self._home: str | None = self._hosts[0] if self._hosts else None
         self._sessions: dict[str, Web] = {}
+        self._names: dict[str, str] = {}
         self._failed: dict[str, tuple[int, SatchelError]] = {}
         self._asking = asyncio.Lock()
         self._refused: set[str] = set()
@@ -236,7 +237,10 @@ class _Fetch:
         while True:
             try:
                 url = address(wanted.url, self._home)
-                host = host_of(url)
+                place = url[: url.find("/", 8)]
+                host = self._names.get(place) or host_of(url)
+                if len(self._names) < 10_000:
+                    self._names[place] = host
                 dead = self._failed.get(host)
                 if dead is not None and dead[0] >= FAILURES:
                     raise dead[1]
@@ -289,6 +293,9 @@ class _Fetch:
     async def _small(self, web: Web, url: str, wanted: Wanted, stage: Stage) -> bytes:
         """A file's bytes, all at once."""
         most = wanted.length or 0
+        if (quick := await web.quick(url, most)) is not None:
+            stage.add(len(quick))
+            return quick
         tries = 0
         while True:
             tries += 1

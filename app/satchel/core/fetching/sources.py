@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import string
 from urllib.parse import quote, urldefrag, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import quote, urldefrag, urlsplit
 from satchel.core.errors import Kind, SatchelError
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_PLAIN = re.compile(r"https://[a-z0-9][a-z0-9.-]*(:[1-5]?[1-9][0-9]{0,3})?/[A-Za-z0-9/._~:%=&?,;+!-]*")
 LONGEST = 8000
 """Characters of an address."""
 
@@ -24,6 +26,8 @@ def address(url: str, home: str | None) -> str:
     Raises:
         SatchelError: Satchel does not fetch from there.
     """
+    if _PLAIN.fullmatch(url) and len(url) <= LONGEST:
+        return url  # nearly always, and there may be millions
     bare = urldefrag(quote(url.strip(), safe=string.punctuation))[0]
     if len(bare) > LONGEST:
         raise _refused(url, "is longer than servers accept")

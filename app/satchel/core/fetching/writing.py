@@ -20,6 +20,7 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.fetching.plan import Wanted
 from satchel.core.files import write_atomically
 
+MOST_FOLDERS = 100_000
 RESERVE = 64 << 20
 """Bytes that are left free on a disk."""
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -48,6 +49,8 @@ class Places:
     def __init__(self, bag: Path) -> None:
         self.bag = bag
         self.parts = bag / PARTS
+        self._folders: set[str] = set()
+        """Those of the bag that are ones, with no link on the way to them."""
 
     def prepare(self) -> None:
         """Make the folder for what is on its way.
@@ -84,13 +87,15 @@ class Places:
             OSError: a folder cannot be made.
         """
         target = self.bag / path
-        if not is_folder(target.parent):
-            if (why := inside(self.bag, path)) is not None:
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            if (why := inside(self.bag, path)) is None and not is_folder(target.parent):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                why = inside(self.bag, path)
+            if why is not None:
                 raise FileError("link", f"{path} {why}.")
-            target.parent.mkdir(parents=True, exist_ok=True)
-        # Also where the last folder is one, a link may lead to it.
-        if (why := inside(self.bag, path)) is not None:
-            raise FileError("link", f"{path} {why}.")
+            if len(self._folders) < MOST_FOLDERS:
+                self._folders.add(folder)
         if is_folder(target):
             raise FileError("unwritable", f"A folder stands where the file {path} belongs.")
         return target
@@ -102,29 +107,43 @@ class Places:
             OSError: the disk is full, or fails.
         """
         found: list[FileError | None] = []
-        ready: list[tuple[Path, Path]] = []
-        for wanted, body in bodies:
+        folders: set[str] = set()
+        for number, (wanted, body) in enumerate(bodies):
+            part = f"{self.parts}/{number}.new"
             try:
                 verify(
                     wanted, len(body), {a: hashlib.new(a, body, usedforsecurity=False).hexdigest() for a in wanted.sums}
                 )
-                target, part = self.target(wanted.path), self.part(wanted.path)
-                with _created(part) as file:
-                    file.write(body)
-                    file.flush()
-                    os.fsync(file.fileno())
-                ready.append((part, target))
+                target = str(self.target(wanted.path))
+                _write(part, body)
+                os.replace(part, target)  # noqa: PTH105 - thousands a second
+                folders.add(target.rpartition(os.sep)[0])
             except FileError as error:
                 found.append(error)
             except OSError as error:
                 found.append(of_one_file(wanted.path, error))
             else:
                 found.append(None)
-        for part, target in ready:
-            part.replace(target)
-        for folder in {target.parent for _, target in ready}:
-            sync_folder(folder)
+        for folder in folders:
+            sync_folder(Path(folder))
         return found
+
+
+def _write(part: str, body: bytes) -> None:
+    """Write a whole file, down to the disk."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
+    try:
+        descriptor = os.open(part, flags, 0o666)
+    except FileExistsError:  # of a run that was killed
+        os.unlink(part)  # noqa: PTH108
+        descriptor = os.open(part, flags, 0o666)
+    try:
+        rest = memoryview(body)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def of_one_file(path: str, error: OSError) -> FileError:
