@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Coroutine
@@ -13,10 +15,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from test_widgets import drop
 
 from gui_helpers import until
+from sandbox_process import SandboxProcess, environment
+from satchel.gui.bags.fetch import FetchDialog
 from satchel.gui.bags.page import BagsPage
 from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.window import MainWindow
@@ -166,6 +170,89 @@ def test_a_queue_can_be_stopped(window: MainWindow, page: BagsPage, in_loop: InL
         assert "cancelled" in states
         assert set(states) <= {"cancelled", "done"}
         assert not page.queue.stop.isVisible()
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def exported(sandbox: SandboxProcess, out: Path) -> Path:
+    """A bag whose files are still on the server."""
+    out.mkdir()
+    command = [sys.executable, "-m", "satchel", "export", sandbox.host, sandbox.catalog, "--rid", sandbox.root]
+    command += [
+        "--out",
+        str(out),
+        "--archive",
+        "none",
+        "--ca",
+        sandbox.ca,
+        "--credential",
+        sandbox.credential,
+        "--json",
+    ]
+    subprocess.run(command, env=environment(out.parent / "cli"), check=True, capture_output=True)
+    (bag,) = out.iterdir()
+    return bag
+
+
+def test_a_bag_is_looked_at_completed_and_then_whole(
+    window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path, sandbox: SandboxProcess
+) -> None:
+    window.settings.remember_host(sandbox.host, ca=sandbox.ca, credential=sandbox.credential)
+    bag = exported(sandbox, tmp_path / "out")
+
+    async def body() -> None:
+        assert drop(page.drop, QUrl.fromLocalFile(str(bag)))
+        await until(lambda: settled(page) and page.facts.isVisible())
+        assert page.card.title.text() == "The bag is valid, but not complete"
+        assert "96 files listed to be fetched" in page.facts.figures.text()
+        assert f"{sandbox.root} of catalog {sandbox.catalog} on {sandbox.host}" in page.facts.origin.text()
+        QTest.mouseClick(page.facts.more, LEFT)
+        assert page.facts.inside.isVisible()
+        texts = {label.text() for label in page.facts.inside.findChildren(QLabel)}
+        assert {"eye.Subject", "40 rows", "Payload-Oxum"} <= texts
+        QTest.mouseClick(page.facts.fetch, LEFT)
+        (dialog,) = window.findChildren(FetchDialog)
+        QTest.keyClicks(dialog.only, "assets/Image/*")
+        QTest.keyClick(dialog.only, Qt.Key.Key_Return)
+        await until(lambda: "11 files of them not here" in page.facts.figures.text() or _left(bag) == 11, 60)
+        await until(lambda: settled(page) and _left(bag) == 11, 60)
+        await until(lambda: "11 files of them not here" in page.facts.figures.text())
+        QTest.mouseClick(page.facts.fetch, LEFT)
+        dialog = next(d for d in window.findChildren(FetchDialog) if d.isVisible())
+        QTest.mouseClick(dialog.fetch, LEFT)
+        await until(lambda: settled(page) and page.card.title.text() == "The bag is valid and complete", 60)
+        await until(lambda: not page.facts.fetch.isVisible())
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def _left(bag: Path) -> int:
+    lines = (bag / "fetch.txt").read_text().splitlines() if (bag / "fetch.txt").exists() else []
+    return sum(1 for line in lines if not (bag / line.split(None, 2)[2]).exists())
+
+
+def test_a_bag_is_packed_and_unpacked(window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path) -> None:
+    bag = a_bag(tmp_path / "bag")
+
+    async def body() -> None:
+        page.check(bag)
+        await until(lambda: settled(page) and page.facts.isVisible())
+        QTest.mouseClick(page.facts.pack, LEFT)
+        dialog = next(d for d in page.findChildren(QFileDialog) if d.isVisible())
+        dialog.fileSelected.emit(str(tmp_path / "packed.tgz"))
+        dialog.close()
+        await until(lambda: settled(page) and page.card.path.text == str(tmp_path / "packed.tgz"), 60)
+        assert page.card.title.text() == "The bag is valid and complete"
+        await until(lambda: page.facts.unpack.isVisible())
+        (tmp_path / "elsewhere").mkdir()
+        QTest.mouseClick(page.facts.unpack, LEFT)
+        dialog = next(d for d in page.findChildren(QFileDialog) if d.isVisible())
+        dialog.fileSelected.emit(str(tmp_path / "elsewhere"))
+        dialog.close()
+        await until(lambda: settled(page) and page.card.path.text == str(tmp_path / "elsewhere" / "bag"), 60)
+        assert page.card.title.text() == "The bag is valid and complete"
         await window.bridge.stop()
 
     in_loop(body)

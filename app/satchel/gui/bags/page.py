@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
+from satchel.core import words
 from satchel.core.errors import SatchelError
 from satchel.gui import jobs_words
+from satchel.gui.bags import source
+from satchel.gui.bags.facts import FactsCard
+from satchel.gui.bags.fetch import Choice, FetchDialog
 from satchel.gui.bags.problems import ProblemsPane, ask_for_report
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.bags.queue import QueuePane
@@ -20,7 +24,7 @@ from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.folders import show_folder
 from satchel.gui.home.lists import RecentList
 from satchel.gui.icons import IconDisc
-from satchel.gui.tasks import spawn
+from satchel.gui.tasks import Spawned, spawn
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4, SPACE_6
 from satchel.gui.widgets.announce import announce
 from satchel.gui.widgets.boxes import Card, PageHead, clear, row
@@ -30,7 +34,12 @@ from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.widgets.text import CopyLabel, label
 
 if TYPE_CHECKING:
-    from satchel.core.bags.validate import Level, ValidateRequest, ValidateResult
+    from satchel.core.bags.inspecting import InspectResult
+    from satchel.core.bags.unpacking import ExtractResult
+    from satchel.core.bags.validate import Level, ValidateResult
+    from satchel.core.fetching.request import MaterializeResult
+    from satchel.core.jobs.request import Request
+    from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
 
 LEVELS = (
@@ -40,6 +49,7 @@ LEVELS = (
     ("structure", "Only how it is built"),
 )
 BEFORE, FEW = 6, 2
+TOLD = 5
 _DISCS = {
     "success": ("success", "success", "success_soft"),
     "warning": ("warning", "warning", "warning_soft"),
@@ -57,6 +67,8 @@ class BagsPage(QWidget):
         self._path = Path()
         self._settled = False
         self._result: ValidateResult | None = None
+        self._facts: InspectResult | None = None
+        self._looking: Spawned | None = None
         self._queue: list[str] = []
         self._listed: list[tuple[str, str]] = []
         self.level = QComboBox()
@@ -79,6 +91,11 @@ class BagsPage(QWidget):
         self.queue.stop_wanted.connect(self._stop_queue)
         self.queue.save_wanted.connect(self._save_queue)
         self.queue.hide()
+        self.facts = FactsCard()
+        self.facts.fetch.clicked.connect(self._ask_fetch)
+        self.facts.unpack.clicked.connect(self._ask_unpack)
+        self.facts.pack.clicked.connect(self._ask_pack)
+        self.facts.hide()
         self.card = _VerdictCard()
         self.card.again.clicked.connect(lambda: self.check(self._path))
         self.card.open.clicked.connect(self._open)
@@ -97,6 +114,7 @@ class BagsPage(QWidget):
         inside.addWidget(self.queue, 1)
         inside.addWidget(self.progress)
         inside.addWidget(self.card)
+        inside.addWidget(self.facts)
         inside.addLayout(self._errors)
         inside.addWidget(self.problems, 1)
         inside.addWidget(self.before)
@@ -131,7 +149,7 @@ class BagsPage(QWidget):
     # -- running -------------------------------------------------------------------------------------------------------
 
     async def _submit(self, paths: Sequence[Path], level: Level) -> None:
-        requests = await self._window.bridge.call(_make_requests, [str(path) for path in paths], level)
+        requests = await self._window.bridge.call(source.validate_requests, [str(path) for path in paths], level)
         self._queue = []
         self.queue.setVisible(len(requests) > 1)
         self.before.setVisible(len(requests) == 1)
@@ -163,6 +181,10 @@ class BagsPage(QWidget):
         self.card.hide()
         self.problems.hide()
         self._jobs_changed()
+        view = self._window.bridge.jobs.view(job)
+        path = str(getattr(view.request, "path", "")) if view is not None else ""
+        if path:
+            self._look(Path(path))
 
     def _jobs_changed(self) -> None:
         if len(self._queue) > 1:
@@ -179,12 +201,15 @@ class BagsPage(QWidget):
             self._list_before()
             return
         self._settled = True
-        if view.result is not None:
+        if view.result is not None and view.kind != "validate":
+            self._done(view)
+        elif view.result is not None:
             self._show_verdict(cast("ValidateResult", view.result))
         elif view.error is not None:
             self._failed(SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail))
         else:
-            self.card.show_text("warning", f"The check was {view.state}", "Nothing is said of the bag.", self._path)
+            what = "The check" if view.kind == "validate" else view.title
+            self.card.show_text("warning", f"{what} was {view.state}", "Nothing is said of the bag.", self._path)
             self.card.show()
         self._list_before()
 
@@ -206,6 +231,104 @@ class BagsPage(QWidget):
         self.progress.hide()
         clear(self._errors)
         self._errors.addWidget(ErrorCard(as_error(fault), button("Try again", lambda: self.check(self._path))))
+
+    # -- what it is, and what can be done with it ---------------------------------------------------------------------
+
+    def _look(self, path: Path) -> None:
+        """Say what a bag is, whatever a check says of it."""
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._facts is None or self._facts.path != str(path):
+            self._facts = None
+            self.facts.hide()
+        self._looking = spawn(self._inspect(path), "look at a bag", lambda _: self.facts.hide())
+
+    async def _inspect(self, path: Path) -> None:
+        found: InspectResult = await self._window.bridge.call(source.inspect, str(path))
+        self._facts = found
+        self.facts.show_facts(found)
+        self.facts.show()
+
+    def _ask_fetch(self) -> None:
+        found = self._facts
+        if found is None:
+            return
+        missing = f"{words.count(found.missing or 0, 'files')} that the bag lists are not here."
+        changed = self._result is not None and any(e.code in ("checksum", "length") for e in self._result.errors)
+        FetchDialog(self._window, missing, changed, self._fetch).open()
+
+    def _fetch(self, choice: Choice) -> None:
+        found = self._facts
+        if found is None:
+            return
+        host = found.origin.host if found.origin is not None else ""
+        access = self._window.access(host)
+        # What a bag says of its host is trusted no further than the person knows that host.
+        known = host if host in self._window.known_hosts() else ""
+        request = self._window.bridge.call(source.fetch_request, found.path, choice, access, known)
+        spawn(self._run(request), "fetch missing files", self._failed)
+
+    def _ask_unpack(self) -> None:
+        dialog = QFileDialog(self, "Choose the folder to unpack into", str(self._path.parent))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        path = str(self._path)
+        dialog.fileSelected.connect(
+            lambda into: spawn(
+                self._run(self._window.bridge.call(source.extract_request, path, into)), "unpack", self._failed
+            )
+        )
+        dialog.open()
+
+    def _ask_pack(self) -> None:
+        dialog = QFileDialog(self, "Pack the bag as", str(self._path.with_name(self._path.name + ".zip")))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(["ZIP archive (*.zip)", "TGZ archive (*.tgz)"])
+        dialog.setDefaultSuffix("zip")
+        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix("tgz" if "tgz" in chosen else "zip"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        path = str(self._path)
+
+        def pack(out: str) -> None:
+            kind = "tgz" if out.endswith((".tgz", ".tar.gz")) else "zip"
+            request = self._window.bridge.call(source.archive_request, path, out, kind)
+            spawn(self._run(request), "pack a bag", self._failed)
+
+        dialog.fileSelected.connect(pack)
+        dialog.open()
+
+    async def _run(self, making: Coroutine[Any, Any, Request]) -> None:
+        job = await self._window.bridge.submit(await making)
+        self._follow(job)
+
+    def _done(self, view: JobView) -> None:
+        """A job that is no check has ended well."""
+        if view.kind == "materialize":
+            result = cast("MaterializeResult", view.result)
+            self._say_fetched(result)
+            self.check(Path(result.path))
+        elif view.kind == "extract":
+            self.check(Path(cast("ExtractResult", view.result).bag))
+        else:
+            made = jobs_words.made(view)
+            self._window.toasts.say(
+                f"Packed as {Path(made).name}.",
+                "success",
+                action="Show",
+                do=partial(show_folder, self._window, Path(made)),
+            )
+            self.check(Path(made))
+
+    def _say_fetched(self, result: MaterializeResult) -> None:
+        said = f"{words.count(result.fetched, 'files')} fetched and verified ({words.size(result.bytes)})."
+        if not result.problem_count:
+            self._window.toasts.say(said, "success")
+            return
+        told = [f"{problem.path}: {problem.message}" for problem in result.problems[:TOLD]]
+        if result.problem_count > len(told):
+            told.append(f"and {result.problem_count - len(told):,} more.")
+        title = f"{words.count(result.problem_count, 'files')} could not be fetched. {said}"
+        self._window.toasts.say(title, "warning", "\n".join(told), action="Try again", do=self._ask_fetch)
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 
@@ -233,7 +356,7 @@ class BagsPage(QWidget):
         there = [result for result in results if result is not None]
 
         async def save() -> None:
-            await self._window.bridge.call(_write_report, there, path)
+            await self._window.bridge.call(source.write_report, there, path)
             self._window.toasts.say(f"The report was saved as {path.name}.", "success")
 
         if there:
@@ -277,18 +400,3 @@ class _VerdictCard(Card):
         self.path.set_text(str(path))
         self.setAccessibleName(f"{title}. {text}")
         self.setContentsMargins(SPACE_2, 0, 0, 0)
-
-
-async def _make_requests(paths: list[str], level: Level) -> list[ValidateRequest]:
-    """In the engine's loop, where the import is paid for."""
-    from satchel.core.bags.validate import ValidateRequest
-
-    return [ValidateRequest(path=path, level=level) for path in paths]
-
-
-async def _write_report(results: list[ValidateResult], path: Path) -> None:
-    import asyncio
-
-    from satchel.core.bags.reports import write_report
-
-    await asyncio.to_thread(write_report, results, path)

@@ -1,0 +1,111 @@
+"""What a bag says of itself, before and beside any check: figures, where it is from, its bag-info, its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
+
+from satchel.core import words
+from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4
+from satchel.gui.widgets.boxes import Card, Section, clear, column, row
+from satchel.gui.widgets.buttons import button
+from satchel.gui.widgets.text import label, selectable
+
+if TYPE_CHECKING:
+    from satchel.core.bags.inspecting import InspectResult
+
+MOST_FIELDS, MOST_TABLES = 200, 500
+
+
+def figures(found: InspectResult) -> str:
+    """One line: "BagIt 1.0 · 128 files, 1.3 MB · md5, sha256 · 12 files to be fetched (3.4 MB)"."""
+    size = f", {words.size(found.bytes)}" if found.bytes is not None else ""
+    pieces = [f"BagIt {found.version}", f"{words.count(found.files, 'files')}{size}", ", ".join(found.algorithms)]
+    if found.remote:
+        remote = f" ({words.size(found.remote_bytes)})" if found.remote_bytes is not None else ""
+        pieces.append(f"{words.count(found.remote, 'files')} listed to be fetched{remote}")
+    if found.missing:
+        pieces.append(f"{words.count(found.missing, 'files')} of them not here")
+    return " · ".join(piece for piece in pieces if piece)
+
+
+def origin(found: InspectResult) -> str:
+    """Where a Deriva bag is from; empty where it does not say."""
+    from_ = found.origin
+    if from_ is None or not from_.host:
+        return ""
+    record = f"{from_.table} {from_.rid}".strip()
+    said = (
+        f"{record} of catalog {from_.catalog} on {from_.host}" if record else f"catalog {from_.catalog}, {from_.host}"
+    )
+    return f"{said}, snapshot {from_.snapshot}" if from_.snapshot else said
+
+
+class FactsCard(Card):
+    """The figures, things to do, and on demand all of bag-info and the tables."""
+
+    def __init__(self) -> None:
+        super().__init__(spacing=SPACE_2)
+        self.figures = selectable(label("", wrap=True))
+        self.origin = selectable(label("", role="muted", wrap=True))
+        self.fetch = button("&Fetch missing files…", icon="drop", primary=True)
+        self.unpack = button("&Unpack…", icon="folder")
+        self.pack = button("&Pack…", icon="bag")
+        self.more = button("Look &inside", icon="detail")
+        self.more.setCheckable(True)
+        self.more.toggled.connect(self._toggle)
+        texts = column(spacing=SPACE_1)
+        texts.addWidget(self.figures)
+        texts.addWidget(self.origin)
+        line = row(texts, self.fetch, self.unpack, self.pack, self.more, spacing=SPACE_2)
+        line.setStretch(0, 1)
+        self.body.addLayout(line)
+        inside = QWidget()
+        self._inside = QVBoxLayout(inside)
+        self._inside.setContentsMargins(0, SPACE_2, SPACE_3, 0)
+        self._inside.setSpacing(SPACE_3)
+        self.inside = QScrollArea()
+        self.inside.setWidgetResizable(True)
+        self.inside.setWidget(inside)
+        self.inside.setAccessibleName("What the bag says of itself")
+        self.inside.setMinimumHeight(220)
+        self.inside.hide()
+        self.body.addWidget(self.inside)
+
+    def show_facts(self, found: InspectResult) -> None:
+        """Show what a bag says of itself."""
+        self.figures.setText(figures(found))
+        said = origin(found)
+        self.origin.setText(said)
+        self.origin.setVisible(bool(said))
+        folder = found.kind == "folder"
+        self.fetch.setVisible(folder and bool(found.missing))
+        self.unpack.setVisible(not folder)
+        self.pack.setVisible(folder)
+        clear(self._inside)
+        self._inside.addWidget(Section("Bag-info", "" if found.info else "The bag says nothing of itself."))
+        self._inside.addLayout(_pairs(found.info[:MOST_FIELDS]))
+        if found.tables:
+            self._inside.addWidget(Section("Tables of records", words.count(len(found.tables))))
+            shown = [(table.name, words.count(table.rows, "rows")) for table in found.tables[:MOST_TABLES]]
+            self._inside.addLayout(_pairs(shown))
+        self._inside.addStretch(1)
+        self.setAccessibleName(f"{Path(found.path).name}: {self.figures.text()}")
+
+    def _toggle(self, on: bool) -> None:
+        self.inside.setVisible(on)
+
+
+def _pairs(pairs: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> QGridLayout:
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(SPACE_4)
+    grid.setVerticalSpacing(SPACE_1)
+    grid.setColumnStretch(1, 1)
+    top = Qt.AlignmentFlag.AlignTop
+    for place, (name, value) in enumerate(pairs):
+        grid.addWidget(label(name, role="muted"), place, 0, top)
+        grid.addWidget(selectable(label(value, wrap=True)), place, 1, top)
+    return grid
