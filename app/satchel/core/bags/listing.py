@@ -91,7 +91,7 @@ class Listing:
             )
         elif not found.algorithms:
             findings.error("no-manifest", "", "The bag has no payload manifest, such as manifest-sha256.txt.")
-        self._db.execute("CREATE INDEX listed_path ON listed (path, algorithm)")
+        self._db.execute("CREATE INDEX listed_path ON listed (path, algorithm, tag)")
         self._repeated(declared)
         self._fetch(declared)
         return found

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 """Those that this program can compute, by their names in `manifest-ALG.txt`."""
@@ -74,8 +74,7 @@ def info_lines(fields: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield f"{label}: {' '.join(value.split())}"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line that was read: its number from 1 and its text, or why it is none."""
 
     number: int
@@ -157,8 +156,7 @@ class _Narrow:
         return b""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A line of a manifest: checksum in lower case and path."""
 
     number: int
