@@ -28,6 +28,7 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.state import local_context
 from small_bags import HELLO, judge, put
 
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
 PEAK_MB = 120
 """A process that checks anything here; one that checks a small bag takes about 50."""
 
@@ -35,13 +36,14 @@ PEAK_MB = 120
 def peak(bag: Path, *more: str) -> tuple[dict[str, object], float]:
     """The result of a check in a process of its own, and its largest memory in MB."""
     program = (
-        "import asyncio, json, resource, sys\n"
+        "import asyncio, json, re, sys\n"
         "from pathlib import Path\n"
         "import msgspec\n"
         "from satchel.core.bags.validate import ValidateRequest, run\n"
         "from satchel.core.jobs.state import local_context\n"
         "result = asyncio.run(run(ValidateRequest(path=sys.argv[1]), local_context(Path(sys.argv[2]))))\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        # Not getrusage: that begins with what the process that started it had.
+        "peak = int(re.search(r'VmHWM:\\s*(\\d+) kB', Path('/proc/self/status').read_text())[1]) / 1024\n"
         "told = msgspec.to_builtins(result)\n"
         "told['errors'] = told['errors'][:5]\n"
         "print(json.dumps([told, peak]))\n"
@@ -63,6 +65,7 @@ def fill(path: Path, pieces: Iterator[bytes]) -> None:
             file.write(piece)
 
 
+@LINUX
 @pytest.mark.parametrize(
     "name", ["manifest-sha256.txt", "tagmanifest-sha256.txt", "fetch.txt", "bag-info.txt", "bagit.txt"]
 )
@@ -76,6 +79,7 @@ def test_a_line_of_many_bytes_takes_no_memory(tmp_path: Path, name: str) -> None
     assert megabytes < PEAK_MB
 
 
+@LINUX
 def test_a_billion_bytes_of_a_value_take_no_memory(tmp_path: Path) -> None:
     bag = put(tmp_path / "bag", info="A: b\n", tags=False)
     fill(bag / "bag-info.txt", (b"A: b\n" if n == 0 else b" and so on\n" * 100_000 for n in range(30)))
@@ -84,6 +88,7 @@ def test_a_billion_bytes_of_a_value_take_no_memory(tmp_path: Path) -> None:
     assert megabytes < PEAK_MB
 
 
+@LINUX
 @pytest.mark.parametrize("what", ["missing", "malformed", "unsafe", "capitals", "one path again and again"])
 def test_a_manifest_of_a_million_lines_takes_no_memory(tmp_path: Path, what: str) -> None:
     bag = put(tmp_path / "bag", tags=False)
