@@ -297,3 +297,25 @@ def test_documents_of_another_form_are_refused_with_the_place(admin: Peer, docum
     assert answer.status_code == 400
     assert place in answer.text
     assert admin.get(f"{catalog}/schema/s")["tables"] == {}
+
+
+def test_a_column_that_a_row_does_not_name_is_null_and_not_its_default(admin: Peer) -> None:
+    catalog = admin.new_catalog(
+        table(
+            "T",
+            column("N", "int4"),
+            column("Unit", default="kg"),
+            column("Serial", "serial4"),
+            column("List", "text[]"),
+        )
+    )
+    admin.ask("POST", f"{catalog}/entity/s:T", [{"N": 1}, {"N": 2, "Unit": "g"}])
+    admin.ask("POST", f"{catalog}/entity/s:T?defaults=Unit,Serial", [{"N": 3}, {"N": 4, "Unit": "g", "Serial": 70}])
+    admin.ask("POST", f"{catalog}/entity/s:T?defaults=Serial", [{"N": 5, "Unit": None}])
+    assert [(r["N"], r["Unit"], r["Serial"], r["List"]) for r in admin.get(f"{catalog}/entity/s:T@sort(N)")] == [
+        (1, None, None, []),
+        (2, "g", None, []),
+        (3, "kg", 1, []),
+        (4, "kg", 2, []),
+        (5, None, 3, []),
+    ]

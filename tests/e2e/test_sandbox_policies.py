@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -266,3 +267,23 @@ def test_who_may_refer_to_what(admin: Peer, user: Peer) -> None:
     )
     admin.ask("POST", f"{catalog}/entity/s:C", [{"P": "other"}])
     assert [r["P"] for r in admin.get(f"{catalog}/entity/s:C@sort(RID)")] == ["mine", None, "mine", "other"]
+
+
+@pytest.mark.parametrize(
+    ("binding", "told"),
+    [
+        (5, "must be an object"),
+        ({"projection": "Owner"}, '"types"'),
+        ({"types": "select", "projection": "Owner"}, '"types"'),
+        ({"types": ["insert"], "projection": "Owner"}, "'insert' is not supported"),
+        ({"types": ["select"]}, '"projection" is required'),
+        ({"types": ["select"], "projection": "Owner", "scope_acl": []}, '"scope_acl"'),
+        ({"types": ["select"], "projection": "Owner", "more": 1}, '"more"'),
+    ],
+)
+def test_bindings_that_are_none_are_refused(admin: Peer, binding: Any, told: str) -> None:
+    catalog = admin.new_catalog(table("T", column("Owner")))
+    answer = admin.send("PUT", f"{catalog}/schema/s/table/T/acl_binding/b", json.dumps(binding).encode())
+    assert (answer.status_code, told in answer.text) == (400, True), answer.text
+    made = admin.send("POST", f"{catalog}/schema/s/table", table("U", column("Owner"), acl_bindings={"b": binding}))
+    assert (made.status_code, told in made.text) == (400, True), made.text

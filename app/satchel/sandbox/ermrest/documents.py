@@ -134,6 +134,8 @@ class Printer:
             referenced = schema.tables.get(fkey.ref_table) if schema else None
             if referenced is None:
                 continue
+            if "enumerate" in fkey.acls and self.rights.foreign_key(table, fkey) is False:
+                continue
             ends.append((referenced, fkey.ref_columns))
             columns = [(t, t.column(name)) for t, names in ends for name in names]
             if all(c is not None and self.sees(t) and self.sees(t, c) for t, c in columns):

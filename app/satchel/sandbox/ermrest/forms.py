@@ -85,11 +85,42 @@ def _names(value: Any, where: str) -> None:
             raise _refuse(f"{where}[{number}]", "a schema's name and a constraint's")
 
 
+def _binding(supported: frozenset[str]) -> Form:
+    """An ACL binding that grants some types of access, or false where an inherited one is not to hold."""
+
+    def check(value: Any, where: str) -> None:
+        if value is False:
+            return
+        if not isinstance(value, dict):
+            raise _refuse(where, "an object, or false")
+        for name in value:
+            if name not in ("types", "projection", "projection_type", "scope_acl", "comment"):
+                raise malformed(f'Field "{name}" in an ACL binding is not recognized.')
+        wanted = value.get("types")
+        if not isinstance(wanted, list) or not wanted:
+            raise malformed('Field "types" in an ACL binding must be a list with names of types.')
+        for item in wanted:
+            if not isinstance(item, str) or item not in supported:
+                raise malformed(f"ACL binding type {item!r} is not supported on this resource.")
+        if "projection" not in value:
+            raise malformed('Field "projection" is required for ACL bindings.')
+        scope = value.get("scope_acl", ["*"])
+        if not isinstance(scope, list) or not scope or not all(isinstance(member, str) for member in scope):
+            raise malformed('Field "scope_acl" in an ACL binding must be a list of texts that is not empty.')
+        _text(value.get("comment", ""), f"{where}.comment")
+
+    return check
+
+
+row_binding: Form = _binding(frozenset({"owner", "update", "delete", "select"}))
+"""A binding of a table or a column."""
+reference_binding: Form = _binding(frozenset({"owner", "insert", "update"}))
+"""A binding of a foreign key."""
 _COMMON: dict[str, Form] = {
     "comment": _maybe(_text),
     "annotations": _maybe(_object),
     "acls": _maybe(_values(_maybe(_each(_text)))),
-    "acl_bindings": _maybe(_object),
+    "acl_bindings": _maybe(_values(row_binding)),
 }
 _SIDE = _each(_members({"schema_name": _text, "table_name": _text, "column_name": _text}))
 column: Form = _members({**_COMMON, "name": _text, "type": _type})
@@ -97,6 +128,7 @@ key: Form = _members({**_COMMON, "unique_columns": _each(_text), "names": _maybe
 fkey: Form = _members(
     {
         **_COMMON,
+        "acl_bindings": _maybe(_values(reference_binding)),
         "names": _maybe(_names),
         "foreign_key_columns": _SIDE,
         "referenced_columns": _SIDE,

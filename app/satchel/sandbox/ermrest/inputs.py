@@ -343,11 +343,11 @@ def distinct(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> Iterator[d
         yield row
 
 
-def missing_value(column: Column) -> types.Value:
-    """What a row gets for a column that it does not name: its default, as a kept value."""
-    if column.default is None:
-        return "[]" if column.type.array else None
+def default_value(column: Column) -> types.Value:
+    """A column's default as a kept value; null where there is none."""
     default = column.default
+    if default is None:
+        return None
     if isinstance(default, str) and types.family(column.type) not in ("text", "json") and default.endswith(")"):
         return None  # an SQL expression: only the server's own defaults are such, and they are filled elsewhere
     return converter(column.type)(default)

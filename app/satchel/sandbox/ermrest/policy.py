@@ -53,7 +53,7 @@ def reference(build: Statement, table: Table, key: ForeignKey, alias: str, right
     return None if decision else "0"
 
 
-def check(model: Model, table: Table, binding: Any) -> None:
+def check(model: Model, table: Table, binding: dict[str, Any]) -> None:
     """Refuse a binding whose projection does not fit the model.
 
     Args:
@@ -65,8 +65,6 @@ def check(model: Model, table: Table, binding: Any) -> None:
     Raises:
         ErmrestError: 400 or 409, saying what is wrong.
     """
-    if not isinstance(binding, dict):
-        raise malformed("An ACL binding is an object, or false where an inherited one is not to hold.")
     _Binding(Statement(model, Client(), None), table, "base").condition(binding)
 
 

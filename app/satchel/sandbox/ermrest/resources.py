@@ -521,7 +521,7 @@ class ModelResource:
                 table = target if isinstance(target, Table) else _table_of(transaction.model, target)
                 for binding in [given] if name else given.values():
                     if binding is not False and isinstance(table, Table):
-                        self.base.check_binding(transaction.model, table, binding)
+                        self.base.check_binding(transaction.model, table, binding, kind)
             if self.method == "DELETE":
                 if name and name not in current:
                     raise missing(f'{parts[0]} "{name}" on {what}')

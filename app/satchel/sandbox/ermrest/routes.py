@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from . import compile as compiler
-from . import ddl, documents, functions, history, inputs, policy, render, rids, rows, url
+from . import ddl, documents, forms, functions, history, inputs, policy, render, rids, rows, url
 from .ast import Query
 from .catalog import Catalog, Transaction
 from .model import Client, ErmrestError, Model, Table
@@ -35,8 +35,8 @@ QUERY_SECONDS = 15.0
 DATA = ("entity", "attribute", "attributegroup", "aggregate")
 _ACLS = {
     "table": frozenset(CATALOG_ACLS) - {"create"},
-    "column": frozenset({"select", "insert", "update", "delete", "write", "enumerate"}),
-    "foreignkey": frozenset({"insert", "update"}),
+    "column": frozenset({"select", "insert", "update", "write", "enumerate"}),
+    "foreignkey": frozenset({"insert", "update", "write", "enumerate"}),
 }
 _LONG_BODY = 64 * 1024
 _STREAMED_FROM = 4 << 20
@@ -222,7 +222,9 @@ class ErmrestService:
             case ["history", span]:
                 return await resource.history(unquote(span))
             case ["textfacet" | "history" | "attributebinary", *_]:
-                raise unsupported(f"The sandbox has no {rest[0]} resource.")
+                raise unsupported(
+                    "The sandbox does not amend history." if rest[0] == "history" else f"It has no {rest[0]} resource."
+                )
         raise NoRouteError
 
 
@@ -544,6 +546,7 @@ class Resource:
         if nondefaults - {"RID", "RCT"} and not self.rights.table(table, "owner"):
             nondefaults &= {"RID", "RCT"}
         skip = query.option("onconflict") == "skip"
+        defaults |= {c.name for c in table.columns if c.name not in ddl.SYSTEM and not self.printer.sees(table, c)}
         optional = frozenset({"RID", "RCT", "RMT", "RCB", "RMB"} - nondefaults) | defaults
         updating = self.request.method == "PUT"
         key = [n for n in _natural_key(table) if n not in ddl.SYSTEM and n not in defaults]
@@ -569,7 +572,7 @@ class Resource:
                 )
                 hit = set(found)
                 fresh = [row for place, row in enumerate(given) if place not in hit]
-                rows.insert(transaction, target, fresh, text_input=media == "csv")
+                rows.insert(transaction, target, fresh, text_input=media == "csv", gaps_are_null=True)
                 self._enforce_references(transaction, target, "update" if found else "insert")
                 names = [*natural, *(c for c, _ in targets)]
                 shown = [{name: row.get(name) for name in names} for row in given]
@@ -583,6 +586,7 @@ class Resource:
                 nondefaults=nondefaults,
                 skip_conflicts=skip,
                 text_input=media == "csv",
+                gaps_are_null=True,
             )
             self._enforce_references(transaction, target, "insert")
             for piece in self._print_inserted(transaction, target, made, media):
@@ -698,8 +702,10 @@ class Resource:
         return _ACLS.get(kind, frozenset(CATALOG_ACLS))
 
     @staticmethod
-    def check_binding(model: Model, table: Table, binding: Any) -> None:
-        """Refuse a binding that does not make sense on a table."""
+    def check_binding(model: Model, table: Table, binding: Any, kind: str) -> None:
+        """Refuse a binding that does not make sense on a table, or on a foreign key that refers to it."""
+        form = forms.reference_binding if kind == "foreignkey" else forms.row_binding
+        form(binding, "it")
         policy.check(model, table, binding)
 
 

@@ -9,11 +9,11 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from . import indexes, rids, types
-from .inputs import converter, missing_value
+from .inputs import converter, default_value
 from .model import Column, ErmrestError, ForeignKey, Model, Table
 from .problems import conflict, malformed
 
@@ -53,7 +53,7 @@ def insert(
     nondefaults: frozenset[str] = frozenset(),
     skip_conflicts: bool = False,
     text_input: bool = False,
-    all_columns: bool = False,
+    gaps_are_null: bool = False,
 ) -> Inserted:
     """Insert rows.
 
@@ -65,14 +65,17 @@ def insert(
         nondefaults: system columns that are taken from the rows.
         skip_conflicts: leave out rows whose key is there already.
         text_input: values are texts of CSV.
-        all_columns: rows have all columns: None is null and not the default.
+        gaps_are_null: a column that a row does not name is null there, as for clients of the real server, and not the
+            column's default.
 
     Raises:
         ErmrestError: a row violates a type, a not-null rule, a key or a foreign key.
     """
     taken = {"RID", *nondefaults} & nondefaults
     columns = table.columns
-    plan = [_filler(transaction, c, c.name in taken, c.name in defaults, text_input) for c in columns]
+    plan = [
+        _filler(transaction, table, c, c.name in taken, c.name in defaults, text_input, gaps_are_null) for c in columns
+    ]
     marks = ",".join("?" * (len(columns) + 2))
     conflict_clause = "OR IGNORE " if skip_conflicts else ""
     phys = ",".join(c.phys for c in columns)
@@ -127,7 +130,15 @@ def insert(
     return made
 
 
-def _filler(transaction: Transaction, column: Column, taken: bool, defaulted: bool, text_input: bool) -> Any:
+def _filler(
+    transaction: Transaction,
+    table: Table,
+    column: Column,
+    taken: bool,
+    defaulted: bool,
+    text_input: bool,
+    gaps_are_null: bool,
+) -> Callable[[Mapping[str, Any]], types.Value]:
     """The function that gives a column's value for a row."""
     name, client = column.name, transaction.client.id
     if name in _SYSTEM:
@@ -137,14 +148,18 @@ def _filler(transaction: Transaction, column: Column, taken: bool, defaulted: bo
             return lambda row: own
         convert = converter(column.type, text_input=text_input)
         return lambda row: own if (value := row.get(name)) is None else convert(value)
-    default = missing_value(column)
+    default = default_value(column)
     if defaulted:
-        given_default = None if column.default is None else default
-        return lambda row: given_default
+        if default is None and column.type.base.startswith("serial"):
+            (last,) = transaction.db.execute(f"SELECT coalesce(max({column.phys}), 0) FROM {table.phys}").fetchone()
+            numbers = count(int(last) + 1)
+            return lambda row: next(numbers)
+        return lambda row: default
     convert = converter(column.type, text_input=text_input)
     if text_input:
         return lambda row: convert(row.get(name))
-    return lambda row: convert(row[name]) if name in row else default
+    gap = default if default is not None and not gaps_are_null else "[]" if column.type.array else None
+    return lambda row: convert(row[name]) if name in row else gap
 
 
 def _null(column: Column, relation: str, values: Sequence[Any]) -> ErmrestError:
@@ -378,7 +393,7 @@ def _follow(
         elif action == "SET NULL":
             rewrite(transaction, other, dict.fromkeys(ids, dict.fromkeys(positions, None)))
         elif action == "SET DEFAULT":
-            defaults = {p: missing_value(c) for p, c in zip(positions, columns, strict=True)}
+            defaults = {p: default_value(c) for p, c in zip(positions, columns, strict=True)}
             rewrite(transaction, other, dict.fromkeys(ids, defaults))
         else:
             raise conflict(
