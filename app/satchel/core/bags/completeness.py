@@ -43,7 +43,7 @@ class Completeness:
         db.create_function("folded", 1, _folded, deterministic=True)
 
     def names(self) -> None:
-        """Warn of listed names that some file systems take for one (RFC 8493, 5.2 and 6.1.1), and of files of
+        """Warn of listed names that some file systems take for one (RFC 8493, 6.1.1), and of files of
         operating systems.
         """
         self._db.execute("CREATE TEMP TABLE twin (path TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -105,7 +105,7 @@ class Completeness:
     def other_forms(self) -> None:
         """Take files for listed ones whose names are written in another way, and say so.
 
-        Some file systems change the form of Unicode (RFC 8493, 5.2), and some programs write percent signs into
+        Some file systems change the form of Unicode (RFC 8493, 6.1.1), and some programs write percent signs into
         manifests as they are, or escape nothing at all.
         """
         forms: dict[str, list[str]] = {}
