@@ -44,6 +44,8 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("validate", "PATH", "check a bag", "satchel.cli.validate"),
             Command("inspect", "PATH", "what a bag is, at a glance", "satchel.cli.inspect"),
             Command("materialize", "PATH", "fetch the files that a bag lists and lacks", "satchel.cli.materialize"),
+            Command("bag", "FOLDER --out DIR", "make a bag of any folder", "satchel.cli.making"),
+            Command("rebag", "PATH", "change bag-info, or make the manifests anew", "satchel.cli.making"),
             Command("diff", "BAG OTHER", "what differs between two bags", "satchel.cli.diff"),
             Command("archive", "PATH", "pack a bag's folder", "satchel.cli.packing"),
             Command("extract", "PATH", "unpack a bag's archive", "satchel.cli.packing"),

@@ -8,7 +8,9 @@ from satchel.cli.output import Output
 from satchel.cli.running import Stop, run
 from satchel.core.bags.compare import DiffResult
 from satchel.core.bags.inspecting import InspectResult
+from satchel.core.bags.making import BagResult
 from satchel.core.bags.packing import ArchiveResult
+from satchel.core.bags.rebagging import RebagResult
 from satchel.core.bags.unpacking import ExtractResult
 from satchel.core.bags.validate import ValidateResult
 from satchel.core.export.request import ExportResult
@@ -72,6 +74,14 @@ def words(result: Result) -> str:
             from satchel.cli.inspect import told as looked_at
 
             return looked_at(result)
+        case BagResult():
+            from satchel.cli.making import made
+
+            return made(result)
+        case RebagResult():
+            from satchel.cli.making import changed
+
+            return changed(result)
         case DiffResult():
             from satchel.cli.diff import told as compared
 

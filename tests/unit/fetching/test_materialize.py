@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import json
 import os
@@ -18,9 +19,10 @@ from bag_maker import edit_fetch, make_bag, tree
 from satchel.core.bags.reading import PARTS
 from satchel.core.deriva.retry import Policy
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.fetching import materialize
+from satchel.core.fetching import materialize, writing
 from satchel.core.fetching.request import MaterializeRequest, MaterializeResult
 from satchel.core.jobs.state import local_context
+from satchel.core.jobs.trouble import explain
 from tls_server import Served, serve
 
 LARGE = random.Random(1).randbytes(3_000_000)
@@ -545,6 +547,56 @@ async def test_lines_that_disagree_are_told(server: Server, tmp_path: Path) -> N
     result = await fetch(bag, server)
     assert [(p.path, p.code, p.line) for p in result.problems] == [("data/a", "malformed", 3)]
     assert result.fetched == 1
+
+
+async def test_a_full_disk_stops_with_a_sentence(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bag = a_bag(server, tmp_path, {"large": LARGE, "small": b"s"})
+    before = tree(bag)
+    with monkeypatch.context() as full:
+        full.setattr(materialize, "RESERVE", 1 << 60)
+        with pytest.raises(SatchelError, match="are free on the disk"):
+            await fetch(bag, server)
+        assert tree(bag) == before
+    with monkeypatch.context() as filling:
+        filling.setattr(writing, "RESERVE", 1 << 60)
+        with pytest.raises(OSError, match="space") as caught:
+            await fetch(bag, server)
+        assert explain(caught.value).kind is Kind.DISK_FULL
+    assert not (bag / "data/large").exists()
+    assert (await fetch(bag, server)).complete
+
+
+async def test_a_body_that_is_packed_on_the_way_is_no_way_around_its_length(server: Server, tmp_path: Path) -> None:
+    bag = a_bag(server, tmp_path, {"bomb": b"small", "fine": b"fine" * 100})
+
+    async def packed(request: web.Request) -> web.StreamResponse:
+        body = b"\0" * 50_000_000 if request.path == "/bomb" else server.files[request.path]
+        return web.Response(body=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+
+    server.special.update({"/bomb": packed, "/fine": packed})
+    result = await fetch(bag, server)
+    assert [(p.path, p.code) for p in result.problems] == [("data/bomb", "length")]
+    assert (bag / "data/fine").read_bytes() == b"fine" * 100
+
+
+async def test_a_stopped_fetch_of_small_files_leaves_nothing_behind(server: Server, tmp_path: Path) -> None:
+    bag = a_bag(server, tmp_path, {str(n): b"%d" % n for n in range(5)})
+    begun = asyncio.Event()
+
+    async def wait(_request: web.Request) -> web.StreamResponse:
+        begun.set()
+        await asyncio.sleep(60)
+        return web.Response()
+
+    server.special["/3"] = wait
+    task = asyncio.create_task(fetch(bag, server))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not (bag / PARTS).exists()
 
 
 async def test_what_is_no_bags_folder(tmp_path: Path) -> None:

@@ -14,11 +14,14 @@ from satchel.cli.diff import request_of as diff_of
 from satchel.cli.export import request_of
 from satchel.cli.inspect import request_of as inspect_of
 from satchel.cli.main import parse
+from satchel.cli.making import bag_of, rebag_of
 from satchel.cli.materialize import request_of as materialize_of
 from satchel.cli.packing import archive_of, extract_of
 from satchel.core.bags.compare import DiffRequest
 from satchel.core.bags.inspecting import InspectRequest
+from satchel.core.bags.making import BagRequest
 from satchel.core.bags.packing import ArchiveRequest
+from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.export.request import ExportRequest, Offers
@@ -82,6 +85,25 @@ archives = st.builds(ArchiveRequest, path=paths, format=st.sampled_from(["zip", 
 extracts = st.builds(ExtractRequest, path=paths, into=st.none() | paths)
 inspects = st.builds(InspectRequest, path=paths)
 diffs = st.builds(DiffRequest, path=paths, other=paths, rows=st.booleans())
+infos = st.lists(st.tuples(plain.filter(lambda text: "=" not in text), plain), max_size=2).map(tuple)
+algorithm_lists = st.lists(st.sampled_from(["md5", "sha256", "sha512"]), min_size=1, unique=True).map(tuple)
+bags = st.builds(
+    BagRequest,
+    path=paths,
+    out=st.none() | paths,
+    how=st.sampled_from(["copy", "link", "in-place"]),
+    name=st.none() | plain,
+    info=infos,
+    algorithms=algorithm_lists,
+)
+rebags = st.builds(
+    RebagRequest,
+    path=paths,
+    info=infos,
+    remove=st.lists(plain, max_size=2).map(tuple),
+    remanifest=st.booleans(),
+    algorithms=st.none() | algorithm_lists,
+)
 
 
 def read_back(words: list[str]) -> Request:
@@ -99,10 +121,12 @@ def read_back(words: list[str]) -> Request:
         return inspect_of(options)
     if options.run.__name__ == "diff":
         return diff_of(options)
+    if options.run.__name__ in ("bag", "rebag"):
+        return {"bag": bag_of, "rebag": rebag_of}[options.run.__name__](options)
     return request_of(options)
 
 
-@given(exports | validates | materializes | archives | extracts | inspects | diffs)
+@given(exports | validates | materializes | archives | extracts | inspects | diffs | bags | rebags)
 def test_a_command_is_read_back_as_the_request(request: Request) -> None:
     assert read_back(shlex.split(command_line(request))) == request
 

@@ -100,6 +100,7 @@ def _alone(places: Places) -> Iterator[None]:
     finally:
         (places.parts / "lock").unlink(missing_ok=True)
         lock.release()
+        places.clean(everything=False)
 
 
 class _Fetch:
@@ -390,7 +391,9 @@ class _Fetch:
     def failed(self, wanted: Wanted, url: str, error: SatchelError) -> None:
         """A file could not be had."""
         message = error.message
-        if not isinstance(error, FileError):
+        if isinstance(error, PrivateAddressError):
+            message = f"{message[:-1]} ({wanted.path}). {error.hint}"
+        elif not isinstance(error, FileError):
             message = f"{wanted.path} could not be fetched: {message}"
         self._context.log(f"{message} {error.detail}".strip(), "debug")
         self._problem(

@@ -66,9 +66,15 @@ class Places:
         self.parts.mkdir(exist_ok=True)
 
     def clean(self, *, everything: bool) -> None:
-        """Remove the folder: with all that is in it where nothing is left to be gone on with."""
+        """Remove what is of no use any more, and the folder where nothing is left to be gone on with.
+
+        Args:
+            everything: nothing is.
+        """
         if not is_folder(self.parts):
             return
+        for new in self.parts.glob("*.new"):
+            new.unlink(missing_ok=True)
         if everything:
             shutil.rmtree(self.parts, ignore_errors=True)
             return

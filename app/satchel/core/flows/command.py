@@ -9,7 +9,9 @@ import shlex
 
 from satchel.core.bags.compare import DiffRequest
 from satchel.core.bags.inspecting import InspectRequest
+from satchel.core.bags.making import BagRequest
 from satchel.core.bags.packing import ArchiveRequest
+from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.export.request import ExportRequest
@@ -57,6 +59,14 @@ def arguments(request: Request) -> list[str]:
             return _words("inspect", [request.path], [])
         case DiffRequest():
             return _words("diff", [request.path, request.other], [] if request.rows else ["--files-only"])
+        case BagRequest():
+            return _words("bag", [request.path], _bag(request))
+        case RebagRequest():
+            words = [word for field in request.info for word in _option("info", "=".join(field))]
+            words += [word for label in request.remove for word in _option("remove", label)]
+            words += ["--remanifest"] if request.remanifest else []
+            words += [word for algorithm in request.algorithms or () for word in _option("algorithm", algorithm)]
+            return _words("rebag", [request.path], words)
     raise TypeError(f"there is no command for {type(request).__name__}")
 
 
@@ -97,6 +107,18 @@ def _materialize(request: MaterializeRequest) -> list[str]:
         words.append("--allow-private")
     if request.check != MaterializeRequest(path="").check:
         words += _option("check", request.check)
+    return words
+
+
+def _bag(request: BagRequest) -> list[str]:
+    words = [] if request.out is None else _option("out", request.out)
+    if request.how != "copy":
+        words.append(f"--{request.how}")
+    if request.name is not None:
+        words += _option("name", request.name)
+    words += [word for field in request.info for word in _option("info", "=".join(field))]
+    if request.algorithms != BagRequest(path="").algorithms:
+        words += [word for algorithm in request.algorithms for word in _option("algorithm", algorithm)]
     return words
 
 

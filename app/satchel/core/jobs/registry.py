@@ -68,6 +68,17 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.bags.compare:DiffResult",
         "satchel.core.bags.compare:run",
     ),
+    "bag": JobKind(
+        "satchel.core.bags.making:BagRequest",
+        "satchel.core.bags.making:BagResult",
+        "satchel.core.bags.making:run",
+        "satchel.core.bags.workplace:leftovers",
+    ),
+    "rebag": JobKind(
+        "satchel.core.bags.rebagging:RebagRequest",
+        "satchel.core.bags.rebagging:RebagResult",
+        "satchel.core.bags.rebagging:run",
+    ),
 }
 
 
