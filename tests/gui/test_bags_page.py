@@ -20,8 +20,10 @@ from test_widgets import drop
 
 from gui_helpers import until
 from sandbox_process import SandboxProcess, environment
+from satchel.gui.bags.compare import CompareWindow
 from satchel.gui.bags.fetch import FetchDialog
 from satchel.gui.bags.page import BagsPage
+from satchel.gui.widgets.notices import Notice
 from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.window import MainWindow
 
@@ -253,6 +255,54 @@ def test_a_bag_is_packed_and_unpacked(window: MainWindow, page: BagsPage, in_loo
         dialog.close()
         await until(lambda: settled(page) and page.card.path.text == str(tmp_path / "elsewhere" / "bag"), 60)
         assert page.card.title.text() == "The bag is valid and complete"
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def test_two_bags_are_compared_file_by_file_and_row_by_row(window: MainWindow, in_loop: InLoop, tmp_path: Path) -> None:
+    before, after = a_bag(tmp_path / "before"), a_bag(tmp_path / "after")
+    for bag, rows in ((before, "1-A,one\n1-B,two\n"), (after, "1-A,one\n1-B,zwei\n1-C,three\n")):
+        records = bag / "data" / "records" / "eye.Subject.csv"
+        records.parent.mkdir()
+        records.write_text(f"RID,Name\n{rows}")
+        line = f"{hashlib.sha256(records.read_bytes()).hexdigest()}  data/records/eye.Subject.csv\n"
+        with (bag / "manifest-sha256.txt").open("a") as manifest:
+            manifest.write(line)
+    (after / "data" / "2.txt").unlink()
+    lines = (after / "manifest-sha256.txt").read_text().splitlines(keepends=True)
+    (after / "manifest-sha256.txt").write_text("".join(line for line in lines if "2.txt" not in line))
+
+    async def body() -> None:
+        window.menus.actions["compare"].trigger()
+        (compare,) = window.findChildren(CompareWindow)
+        compare.compare()
+        assert compare.empty.isVisible(), "without two bags nothing is compared"
+        assert drop(compare.fields[0], QUrl.fromLocalFile(str(before)))
+        QTest.keyClicks(compare.fields[1], str(after))
+        QTest.keyClick(compare.fields[1], Qt.Key.Key_Return)
+        await until(lambda: compare.found.isVisible() and compare.found.model.rowCount() > 0)
+        (notice,) = [n for n in compare.findChildren(Notice) if not n.isHidden()]
+        assert notice.text.text() == "The bags differ"
+        assert "1 file only in the first" in notice.hint.text()
+        assert "1 added, 0 removed, 1 changed" in notice.hint.text()
+        model = compare.found.model
+        shown = {
+            model.index(row, 0).data(): [
+                model.text(model.index(n, 0, model.index(row, 0))) for n in range(model.rowCount(model.index(row, 0)))
+            ]
+            for row in range(model.rowCount())
+        }
+        assert shown["Files that are only in the first"] == ["data/2.txt"]
+        assert shown["Rows of eye.Subject.csv, with other values"] == ["1-B\tName"]
+        assert shown["Rows of eye.Subject.csv, only in the second"] == ["1-C"]
+        for field in compare.fields:
+            field.setText(str(before))
+        QTest.mouseClick(compare.go, LEFT)
+        await until(lambda: any(n.text.text() == "Both bags hold the same" for n in compare.findChildren(Notice)))
+        assert not compare.found.isVisible()
+        QTest.keyClick(compare, Qt.Key.Key_Escape)
+        await until(lambda: not window.findChildren(CompareWindow))
         await window.bridge.stop()
 
     in_loop(body)

@@ -30,6 +30,7 @@ class Menus:
         self._add(file, "open-catalog", "&Open a Catalog…", "Ctrl+O", window.choose_catalog)
         self._add(file, "check-bag", "&Check a Bag…", "Ctrl+B", window.choose_bag)
         self._add(file, "check-folder", "Check a Bag &Folder…", "Ctrl+Shift+B", window.choose_bag_folder)
+        self._add(file, "compare", "Co&mpare Two Bags…", "Ctrl+D", window.compare_bags)
         file.addSeparator()
         self._add(file, "close", "Close &Window", "Ctrl+W", window.close)
         self._add(file, "quit", "&Quit", "Ctrl+Q", window.quit)

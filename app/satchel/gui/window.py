@@ -311,6 +311,12 @@ class MainWindow(QMainWindow):
         """Check bags that were dropped together, one after the other."""
         self._bags_page().check_all(paths)
 
+    def compare_bags(self, first: str = "", second: str = "") -> None:
+        """Open the window in which two bags are compared."""
+        from satchel.gui.bags.compare import CompareWindow
+
+        CompareWindow(self, first, second).show()
+
     def focus_filter(self) -> None:
         """Put the focus into the page's filter field."""
         if callable(find := getattr(self.stack.currentWidget(), "focus_filter", None)):

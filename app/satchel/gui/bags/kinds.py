@@ -4,8 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from satchel.gui.bags.verdict import Findings
+
+class Listed(Protocol):
+    """Things with a severity, a kind, a message and a place, as many as there may be."""
+
+    def __len__(self) -> int: ...
+
+    def severity(self, place: int) -> str:
+        """How it is marked."""
+
+    def code(self, place: int) -> str:
+        """Its kind."""
+
+    def message(self, place: int) -> str:
+        """What there is to say."""
+
+    def where(self, place: int) -> str:
+        """The file, and where in it."""
+
+    def matching(self, text: str) -> Sequence[int]:
+        """The places with a text in them."""
+
 
 TITLES = {
     "missing": "Missing files",
@@ -40,10 +61,10 @@ class Group:
     @property
     def title(self) -> str:
         """The kind in words."""
-        return TITLES.get(self.code, self.code.replace("-", " ").capitalize())
+        return TITLES.get(self.code) or (self.code.replace("-", " ").capitalize() if self.code.islower() else self.code)
 
 
-def grouped(found: Findings, text: str = "") -> list[Group]:
+def grouped(found: Listed, text: str = "") -> list[Group]:
     """The findings with a text in them by severity and kind, errors first, the largest group first."""
     groups: dict[tuple[str, str], list[int]] = {}
     for place in found.matching(text):

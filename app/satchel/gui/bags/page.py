@@ -95,6 +95,7 @@ class BagsPage(QWidget):
         self.facts.fetch.clicked.connect(self._ask_fetch)
         self.facts.unpack.clicked.connect(self._ask_unpack)
         self.facts.pack.clicked.connect(self._ask_pack)
+        self.facts.compare.clicked.connect(lambda: window.compare_bags(str(self._path)))
         self.facts.hide()
         self.card = _VerdictCard()
         self.card.again.clicked.connect(lambda: self.check(self._path))

@@ -11,7 +11,7 @@ from PySide6.QtGui import QFont, QGuiApplication, QIcon
 from PySide6.QtWidgets import QFileDialog, QHeaderView, QStackedWidget, QTreeView, QVBoxLayout, QWidget
 
 from satchel.core import words
-from satchel.gui.bags.kinds import Group, grouped
+from satchel.gui.bags.kinds import Group, Listed, grouped
 from satchel.gui.bags.verdict import Findings
 from satchel.gui.icons import icon
 from satchel.gui.tasks import Spawned, spawn
@@ -27,7 +27,15 @@ AT_ONCE = 1000
 """Problems of a kind that a view gets in one go; it asks for more when it is scrolled."""
 OPEN = 200
 """A kind with no more problems than this is shown open."""
-_MARKS = {"error": ("error", "danger"), "warning": ("warning", "warning")}
+_MARKS = {
+    "error": ("error", "danger"),
+    "warning": ("warning", "warning"),
+    "added": ("plus", "success"),
+    "removed": ("trash", "danger"),
+    "changed": ("refresh", "warning"),
+    "unknown": ("help", "muted"),
+    "info": ("info", "muted"),
+}
 
 
 class ProblemsModel(QAbstractItemModel):
@@ -35,13 +43,13 @@ class ProblemsModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._found = Findings()
+        self._found: Listed = Findings()
         self._groups: Sequence[Group] = ()
         self._given: list[int] = []
         self._giving = False
         self._icons: dict[str, QIcon] = {}
 
-    def show(self, found: Findings, groups: Sequence[Group]) -> None:
+    def show(self, found: Listed, groups: Sequence[Group]) -> None:
         """Show these kinds of problems."""
         self.beginResetModel()
         self._found, self._groups = found, groups
@@ -171,7 +179,7 @@ class ProblemsPane(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._all = Findings()
+        self._all: Listed = Findings()
         self._filtering: Spawned | None = None
         self.suggested: Callable[[], Path] = Path
         """Gives a name for the report."""
@@ -199,7 +207,7 @@ class ProblemsPane(QWidget):
         self.field.textChanged.connect(lambda: self._typing.start())
         theme().changed.connect(self.model.repaint)
 
-    def show_found(self, found: Findings) -> None:
+    def show_found(self, found: Listed) -> None:
         """Show these, the filter empty."""
         self._all = found
         self.field.clear()
@@ -213,7 +221,7 @@ class ProblemsPane(QWidget):
             self._filtering.cancel()
         self._filtering = spawn(self._filter_aside(self._all, self.field.text()), "filter problems")
 
-    async def _filter_aside(self, found: Findings, text: str) -> None:
+    async def _filter_aside(self, found: Listed, text: str) -> None:
         import asyncio
 
         groups = await asyncio.get_running_loop().run_in_executor(None, grouped, found, text)

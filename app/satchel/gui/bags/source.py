@@ -59,6 +59,13 @@ async def archive_request(path: str, out: str, kind: Literal["zip", "tgz"]) -> R
     return ArchiveRequest(path=path, out=out, format=kind)
 
 
+async def diff_request(first: str, second: str) -> Request:
+    """A request to compare two bags."""
+    from satchel.core.bags.compare import DiffRequest
+
+    return DiffRequest(path=first, other=second)
+
+
 async def write_report(results: list[ValidateResult], path: Path) -> None:
     """Save a report. Raises SatchelError."""
     import asyncio
