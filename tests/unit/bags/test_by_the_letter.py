@@ -164,6 +164,22 @@ def test_twins_with_other_checksums_are_two_files(tmp_path: Path) -> None:
     assert "data/HELLO.txt and data/hello.txt" in warning.message
 
 
+@pytest.mark.parametrize(
+    ("oxum", "length", "warned"),
+    [("9.2", "3", False), ("9.2", "-", False), ("7.2", "-", False), ("8.2", "3", True), ("9.3", "-", True)],
+)
+def test_an_oxum_counts_what_is_still_to_be_fetched(tmp_path: Path, oxum: str, length: str, warned: bool) -> None:
+    bag = put(
+        tmp_path / "bag",
+        info=f"Payload-Oxum: {oxum}\n",
+        manifest=f"{LINE}{'0' * 64}  data/x\n",
+        fetch=f"https://h/x {length} data/x\n",
+    )
+    result = judge(bag)
+    assert (result.valid, result.complete, result.remote) == (True, False, 1)
+    assert [w.code for w in result.warnings] == ["oxum"] * warned
+
+
 def test_complete_is_as_section_3_has_it(tmp_path: Path) -> None:
     changed = put(tmp_path / "changed")
     (changed / "data/hello.txt").write_bytes(b"hallo\n")

@@ -72,6 +72,11 @@ def test_a_zip_comes_out_with_or_without_a_folder_of_its_own(tmp_path: Path, int
     assert (bag / "data/a").read_bytes() == b"1"
 
 
+def test_what_macos_adds_is_no_part_of_it(tmp_path: Path, into: Path) -> None:
+    files = {"bag/bagit.txt": b"x", "__MACOSX/bag/._bagit.txt": b"y", ".DS_Store": b"z"}
+    assert extract(a_zip(tmp_path / "b.zip", **files), into) == into / "bag"
+
+
 @pytest.mark.parametrize("name", ["../x", "bag/../../x", "/x", "C:\\x", "bag/..\\x", "~/x", "bag/\\..\\..\\x"])
 def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, into: Path, name: str) -> None:
     archives = [a_zip(tmp_path / "b.zip", **{name: b"1"}), a_tar(tmp_path / "b.tgz", (member(name), b"1"))]

@@ -196,11 +196,26 @@ class Completeness:
         return int(count)
 
     def oxum(self, info: Info, listing: Listing) -> None:
-        """Compare Payload-Oxum with what is here; files that are still to be fetched make that impossible."""
+        """Compare Payload-Oxum with what is here; with files still to be fetched, with what fetch.txt says of those."""
         said = info.oxum
-        if said is None or self.remote():
+        if said is None:
             return
         size, files, line = said
+        if remote := self.remote():
+            (more, unknown) = self._db.execute(
+                "SELECT coalesce(sum(length), 0), coalesce(sum(length IS NULL), 0) FROM fetch f "
+                "WHERE NOT EXISTS (SELECT 1 FROM here h WHERE h.path = f.path)"
+            ).fetchone()
+            will = listing.bytes + more
+            if files != listing.files + remote or size < will or (size > will and not unknown):
+                self._findings.warning(
+                    "oxum",
+                    info.name,
+                    f"Payload-Oxum says {size:,} bytes in {files:,} files; with those of fetch.txt there will be "
+                    f"{'at least ' if unknown else ''}{will:,} bytes in {listing.files + remote:,} files.",
+                    line,
+                )
+            return
         if (size, files) not in {
             (listing.bytes, listing.files),
             (listing.bytes, listing.files + self._empty_system_files),

@@ -115,7 +115,8 @@ def extract(
             "Fetch or copy it again.",
             f"{type(error).__name__}: {error}",
         ) from error
-    there = sorted(into.iterdir())
+    # What macOS adds to its archives is no part of them.
+    there = sorted(path for path in into.iterdir() if path.name not in ("__MACOSX", ".DS_Store"))
     if len(there) == 1 and there[0].is_dir():
         return there[0]
     if (into / "bagit.txt").is_file():

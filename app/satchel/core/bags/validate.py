@@ -20,7 +20,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 import msgspec
 
@@ -29,16 +29,17 @@ from satchel.core.bags.baginfo import Info, read_info
 from satchel.core.bags.completeness import Completeness
 from satchel.core.bags.declaration import Declaration, read_declaration
 from satchel.core.bags.digests import StoppedError
-from satchel.core.bags.extract import TooLargeError, extract
 from satchel.core.bags.listing import Listing, Manifests
 from satchel.core.bags.places import is_folder
 from satchel.core.bags.problems import Findings, Problem, tellable, visible
-from satchel.core.bags.profile_rules import IDENTIFIER, Subject, check_profile
-from satchel.core.bags.profiles import Profile, built_in, profile_file
 from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context
 from satchel.core.jobs.request import Request, Result
+
+# What reads archives and profiles is imported where it is used: most checks need neither, and all begin sooner.
+if TYPE_CHECKING:
+    from satchel.core.bags.profiles import Profile
 
 __all__ = ["Level", "Problem", "ValidateRequest", "ValidateResult", "run"]
 P = ParamSpec("P")
@@ -119,11 +120,13 @@ async def run(request: ValidateRequest, context: Context) -> ValidateResult:
 
 async def _profile(request: ValidateRequest, named: str = "") -> Profile:
     """The profile that is asked for, or that a bag has named. Raises SatchelError."""
+    from satchel.core.bags.profiles import built_in, profile_file
+
     wanted = named or request.profile
     if (known := built_in(wanted)) is not None:
         return known
     if named or "://" in wanted:
-        from satchel.core.bags.profile_web import fetch_profile  # late: few need the web here
+        from satchel.core.bags.profile_web import fetch_profile
 
         return await fetch_profile(wanted, ca=request.ca, trusted=not named)
     return await asyncio.to_thread(profile_file, Path(wanted))
@@ -131,6 +134,8 @@ async def _profile(request: ValidateRequest, named: str = "") -> Profile:
 
 async def _asked_and_unpacked(archive: Path, context: Context, any_size: bool) -> Path:
     """As `_unpacked`; a person is asked before an archive grows beyond reason."""
+    from satchel.core.bags.extract import TooLargeError
+
     try:
         return await _unpacked(archive, context, any_size)
     except TooLargeError as error:
@@ -142,6 +147,8 @@ async def _asked_and_unpacked(archive: Path, context: Context, any_size: bool) -
 
 async def _unpacked(archive: Path, context: Context, any_size: bool) -> Path:
     """The folder of the bag in an archive."""
+    from satchel.core.bags.extract import extract
+
     into = context.folder / _UNPACKED
     await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
     into.mkdir()
@@ -224,6 +231,8 @@ class _Check:
         """Find those that the bag names, where it was asked for. Raises SatchelError: one cannot be fetched."""
         if self._request.profile != "bag":
             return
+        from satchel.core.bags.profile_rules import IDENTIFIER
+
         named = list(dict.fromkeys(value for value, _ in self._info.all(IDENTIFIER)))
         if not named:
             self._findings.error(
@@ -233,6 +242,10 @@ class _Check:
             self._profiles.append(await _profile(self._request, address))
 
     async def _check_profiles(self, declared: Declaration) -> None:
+        if not self._profiles:
+            return
+        from satchel.core.bags.profile_rules import Subject, check_profile
+
         subject = Subject(self._bag, self._source, self._db, declared, self._manifests, self._info)
         for profile in self._profiles:
             with self._context.stage("profile", "Check the profile's rules"):
