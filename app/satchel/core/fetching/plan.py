@@ -51,7 +51,7 @@ class Plan:
         """Of all files to be fetched; None where one's length is not known."""
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
-        db.execute("CREATE TABLE fetch (path TEXT PRIMARY KEY, url TEXT, length INTEGER, line INTEGER) WITHOUT ROWID")
+        db.execute("CREATE TABLE fetch (path TEXT UNIQUE, url TEXT, length INTEGER, line INTEGER PRIMARY KEY)")
         db.execute("CREATE TABLE sums (path TEXT, algorithm TEXT, digest TEXT)")
         db.execute("CREATE TABLE todo (line INTEGER PRIMARY KEY, path TEXT)")
 
@@ -105,28 +105,30 @@ class Plan:
         """
         patterns = [p if p.startswith("data/") else f"data/{p}" for p in only]
         checked: set[str] = set()
-        known: list[tuple[int, str]] = []
         unknown = False
-        for path, length, line in self._db.execute("SELECT path, length, line FROM fetch ORDER BY line").fetchall():
-            self._stop()
-            told(path)
-            wanted = not patterns or any(fnmatch.fnmatchcase(path, p) for p in patterns)
-            wanted = wanted and not (largest is not None and length is not None and length > largest)
-            here = self._is_here(path, length, repair and wanted, checked)
-            if here:
-                self.already += 1
-            elif not wanted:
-                self.left += 1
-            else:
-                known.append((line, path))
-                unknown = unknown or length is None
-                self.bytes = (self.bytes or 0) + (length or 0)
+
+        def missing() -> Iterator[tuple[int, str]]:
+            nonlocal unknown
+            for path, length, line in self._db.execute("SELECT path, length, line FROM fetch ORDER BY line"):
+                self._stop()
+                told(path)
+                wanted = not patterns or any(fnmatch.fnmatchcase(path, p) for p in patterns)
+                wanted = wanted and not (largest is not None and length is not None and length > largest)
+                if self._is_here(path, length, repair and wanted, checked):
+                    self.already += 1
+                elif not wanted:
+                    self.left += 1
+                else:
+                    self.files += 1
+                    unknown = unknown or length is None
+                    self.bytes = (self.bytes or 0) + (length or 0)
+                    yield line, path
+
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO todo VALUES (?, ?)", missing())
+        self._db.execute("COMMIT")
         if unknown:
             self.bytes = None
-        self.files = len(known)
-        self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO todo VALUES (?, ?)", known)
-        self._db.execute("COMMIT")
 
     def _is_here(self, path: str, length: int | None, look: bool, checked: set[str]) -> bool:
         if inside(self._bag.folder, path, checked) is not None:
