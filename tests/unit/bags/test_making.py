@@ -107,6 +107,8 @@ def test_what_cannot_be_a_bag_is_told_and_nothing_is_made(folder: Path, tmp_path
         make(folder)
     with pytest.raises(SatchelError, match="does not exist"):
         make(tmp_path / "none", out=out)
+    with pytest.raises(SatchelError, match="stays where it is"):
+        make(folder, out=out, how="in-place")
     with pytest.raises(SatchelError, match="cannot be the name"):
         make(folder, out=out, info=(("a:b", "c"),))
     with pytest.raises(SatchelError, match="computed"):
@@ -115,7 +117,7 @@ def test_what_cannot_be_a_bag_is_told_and_nothing_is_made(folder: Path, tmp_path
     for how in ("copy", "in-place"):
         before = tree(folder)
         with pytest.raises(SatchelError, match="is a link"):
-            make(folder, out=out, how=how)
+            make(folder, out=out if how == "copy" else None, how=how)
         assert tree(folder) == before
     (folder / "link").unlink()
     make(folder, out=out)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bag_maker import edit_fetch, make_bag, tree
 from satchel.core.bags.reading import PARTS
@@ -21,6 +23,7 @@ from satchel.core.deriva.retry import Policy
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.fetching import materialize, writing
 from satchel.core.fetching.request import MaterializeRequest, MaterializeResult
+from satchel.core.fetching.web import Web
 from satchel.core.jobs.state import local_context
 from satchel.core.jobs.trouble import explain
 from tls_server import Served, serve
@@ -396,6 +399,33 @@ async def test_other_hosts_of_a_bag_get_no_credential_unless_named(server: Serve
     assert [request.headers.get("Cookie") for request in server.asked] == [None, "webauthn=secret"]
 
 
+async def test_a_host_whose_name_begins_like_the_catalogs_gets_no_credential(server: Server, tmp_path: Path) -> None:
+    from satchel.core.jobs.request import Access
+
+    server.files.update({"/": b"root", "/steal": b"s", "/ok": b"ok"})
+    # Nothing listens there; what matters is whose session each line gets.
+    lines = {
+        "data/0": (f"HTTPS://{server.served.host}", b"root"),
+        "data/1": (f"https://{server.served.host[:-1]}/steal", b"s"),
+        "data/2": (f"https://{server.served.host}/ok", b"ok"),
+        "data/3": (f"https://{server.served.host}?x", b"root"),
+    }
+    bag = make_bag(tmp_path / "bag", {}, lines, [("Source-Host", server.served.host)])
+    access = Access(ca=(server.served.ca,), credential=credential_file(tmp_path, server.served.host))
+    seen: list[tuple[str, str]] = []
+    quick = Web.quick
+
+    async def noted(self: Web, url: str, length: int) -> bytes | None:
+        seen.append((self.host, url))
+        return await quick(self, url, length)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Web, "quick", noted)
+        result = await fetch(bag, access=access)
+    assert all(url.startswith(f"https://{host}/") for host, url in seen)
+    assert {problem.path for problem in result.problems} == {"data/1"}
+
+
 async def test_a_host_that_wants_a_sign_in_is_told(server: Server, tmp_path: Path) -> None:
     bag = a_bag(server, tmp_path, {str(n): b"%d" % n for n in range(50)})
 
@@ -597,6 +627,34 @@ async def test_a_stopped_fetch_of_small_files_leaves_nothing_behind(server: Serv
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not (bag / PARTS).exists()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.binary(max_size=60)
+        | st.sampled_from([b"http://127.0.0.1:1/a 1 data/a", b"https://[::1]:1/a - data/a", b"file:///a 1 data/a"])
+        | st.tuples(
+            st.sampled_from([b"http://127.0.0.1:1/", b"https://localhost:1/", b"//", b"x:", b"/"]),
+            st.sampled_from([b" - ", b" 1 ", b" -1 ", b"\t99999999999999999999 "]),
+            st.sampled_from(
+                [b"data/a", b"data/../b", b"data/\x00", b"data/" + b"n" * 300, b"data/a/b", b"\xff", b"data/"]
+            ),
+        ).map(b"".join),
+        max_size=6,
+    ).map(b"\n".join)
+)
+def test_any_fetch_txt_ends_in_sentences(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
+    folder = tmp_path_factory.mktemp("fuzz")
+    bag = make_bag(folder / "bag", {"data/here": b"here"}, {"data/a": ("https://localhost:1/a", b"a")})
+    for manifest in bag.glob("tagmanifest-*.txt"):
+        manifest.unlink()
+    (bag / "fetch.txt").write_bytes(text)
+    before = tree(folder / "bag")
+    result = asyncio.run(fetch(bag))
+    assert result.fetched == 0
+    assert all(problem.message.endswith(".") for problem in result.problems)
+    assert tree(folder / "bag") == before
 
 
 async def test_what_is_no_bags_folder(tmp_path: Path) -> None:

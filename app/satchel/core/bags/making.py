@@ -122,6 +122,10 @@ def _check(request: BagRequest) -> None:
     for label, _ in request.info:
         check_label(label)
     if request.how == "in-place":
+        if request.out is not None or request.name is not None:
+            raise SatchelError(
+                Kind.USAGE, "A bag made in place stays where it is, under its name.", "Leave --out and --name out."
+            )
         if is_file(source / "bagit.txt") and not (source / MOVING).exists():
             raise SatchelError(Kind.USAGE, f"{source} is a bag already.", f"To change it: satchel rebag {source}")
         if not os.access(source, os.W_OK):

@@ -271,6 +271,8 @@ class _Fetch:
                 self.failed(wanted, url, error)
             except OSError as error:
                 self.failed(wanted, url, of_one_file(wanted.path, error))
+            except ValueError as error:  # an address, or a header, that a library does not like
+                self.failed(wanted, url, SatchelError(Kind.INVALID, "Its address makes no sense.", "", f"{error}"))
             return
 
     async def _allowed(self, host: str, guard: Guard) -> bool:

@@ -6,12 +6,13 @@ import ipaddress
 import re
 import socket
 import string
-from urllib.parse import quote, urldefrag, urlsplit
+from urllib.parse import quote, urlsplit
 
 from satchel.core.errors import Kind, SatchelError
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PLAIN = re.compile(r"https://[a-z0-9][a-z0-9.-]*(:[1-5]?[1-9][0-9]{0,3})?/[A-Za-z0-9/._~:%=&?,;+!-]*")
+_HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 LONGEST = 8000
 """Characters of an address."""
 
@@ -28,7 +29,7 @@ def address(url: str, home: str | None) -> str:
     """
     if _PLAIN.fullmatch(url) and len(url) <= LONGEST:
         return url  # nearly always, and there may be millions
-    bare = urldefrag(quote(url.strip(), safe=string.punctuation))[0]
+    bare = quote(url.strip(), safe=string.punctuation, errors="replace").partition("#")[0]
     if len(bare) > LONGEST:
         raise _refused(url, "is longer than servers accept")
     if bare.startswith("/") and not bare.startswith("//"):
@@ -51,11 +52,13 @@ def address(url: str, home: str | None) -> str:
         port = split.port
     except ValueError:
         raise _refused(url, "makes no sense") from None
-    if not split.hostname or port == 0:
+    if port == 0 or not _HOST.fullmatch(split.netloc.rpartition("@")[2]):
         raise _refused(url, "names no server")
     if split.username is not None or split.password is not None:
         raise _refused(url, "has a user name in it, which Satchel does not send")
-    return bare
+    # Scheme in lower case, and a slash behind the server's name: whose address it is can be told from its beginning.
+    query = f"?{split.query}" if split.query else ""
+    return f"{split.scheme}://{split.netloc}{split.path or '/'}{query}"
 
 
 def _s3(url: str) -> str:

@@ -166,6 +166,8 @@ class Web(Session):
         from yarl import URL
 
         self._look(url)
+        if self._secret and not url.startswith(f"https://{self.host}/"):
+            return None
         try:
             async with self._client.request(
                 "GET",
