@@ -66,14 +66,14 @@ def _expected(db: sqlite3.Connection, tag: bool) -> Iterator[tuple[str, dict[str
     libraries: dict[str, str | None] = {}
     for found, algorithm, digest, found_size in db.execute(query):
         if found != path:
-            if path is not None and sums:
+            if path is not None and (sums or tag):
                 yield path, sums, size
             path, sums, size = found, {}, found_size
         if algorithm not in libraries:
             libraries[algorithm] = library_name(algorithm)
         if libraries[algorithm] is not None:
             sums.setdefault(algorithm, digest)
-    if path is not None and sums:
+    if path is not None and (sums or tag):
         yield path, sums, size
 
 

@@ -43,6 +43,8 @@ class Manifests:
     tag_algorithms: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     """File names of payload manifests by algorithm."""
+    has_tags: bool = False
+    """There is a tag manifest, be it one that cannot be checked here."""
     unknown: list[str] = field(default_factory=list)
     """Names of payload manifests that cannot be checked here."""
 
@@ -104,6 +106,10 @@ class Listing:
             findings.warning(
                 "manifest-name", name, f"{name} should be {'tag' * tag}manifest-{algorithm}.txt (RFC 8493, 2.4)."
             )
+        if library is None and not _PLAIN.fullmatch(written):
+            return  # no algorithm's name: one of the other tag files that a bag may have (2.2.4)
+        if tag:
+            found.has_tags = True
         if library is None:
             algorithm = written
             if not tag:

@@ -204,7 +204,7 @@ class _Check:
             if self._level == "full":
                 with context.stage("checksums", "Compute the checksums", total=listing.bytes, unit="bytes") as stage:
                     await checksums.check(self._bag, self._db, findings, context.cancelled, stage, tag=False)
-            if self._manifests.tag_algorithms:
+            if self._manifests.has_tags:
                 with context.stage("tags", "Check the tag files") as stage:
                     await checksums.check(self._bag, self._db, findings, context.cancelled, stage, tag=True)
             await self._check_profiles(declared)
