@@ -42,14 +42,18 @@ def validate(options: Namespace, output: Output) -> int:
     """Check the bag."""
     from satchel.cli.job import run_request
 
-    request = ValidateRequest(
+    return run_request(validate_of(options), output)
+
+
+def validate_of(options: Namespace) -> ValidateRequest:
+    """The request that the options ask for."""
+    return ValidateRequest(
         path=options.path,
         level=options.level,
         profile=options.profile,
         ca=tuple(options.ca),
         any_size=options.any_size,
     )
-    return run_request(request, output)
 
 
 def profile(text: str) -> str:

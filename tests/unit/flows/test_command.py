@@ -17,6 +17,7 @@ from satchel.cli.main import parse
 from satchel.cli.making import bag_of, rebag_of
 from satchel.cli.materialize import request_of as materialize_of
 from satchel.cli.packing import archive_of, extract_of
+from satchel.cli.validate import validate_of
 from satchel.core.bags.compare import DiffRequest
 from satchel.core.bags.inspecting import InspectRequest
 from satchel.core.bags.making import BagRequest
@@ -69,7 +70,14 @@ exports = st.builds(
     name=st.none() | plain.map(str.strip).filter(bool),
     access=accesses,
 )
-validates = st.builds(ValidateRequest, path=paths, level=st.sampled_from(["structure", "completeness", "fast", "full"]))
+validates = st.builds(
+    ValidateRequest,
+    path=paths,
+    level=st.sampled_from(["structure", "completeness", "fast", "full"]),
+    profile=st.sampled_from(["", "bag", "bdbag", "bdbag-ro", "https://example.org/p?a=1&b=2"]) | paths,
+    ca=st.lists(paths, max_size=2).map(tuple),
+    any_size=st.booleans(),
+)
 materializes = st.builds(
     MaterializeRequest,
     path=paths,
@@ -110,7 +118,7 @@ def read_back(words: list[str]) -> Request:
     assert words[0] == "satchel"
     options = parse(words[1:])
     if options.run.__name__ == "validate":
-        return ValidateRequest(path=options.path, level=options.level)
+        return validate_of(options)
     if options.run.__name__ == "materialize":
         return materialize_of(options)
     if options.run.__name__ == "archive":
