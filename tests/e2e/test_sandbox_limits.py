@@ -8,6 +8,7 @@ import io
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -126,6 +127,34 @@ def test_a_slow_query_keeps_nobody_else_waiting() -> None:
         assert answers == []
         thread.join()
         assert answers == [400]
+
+
+def test_many_waiting_writers_keep_no_reader_waiting() -> None:
+    with start_sandbox("--demo", "none") as sandbox, Peer(sandbox) as peer:
+        catalog = peer.new_catalog(table("N", column("N", "int4"), column("Text")))
+        body = ("N,Text\n" + "".join(f"{n},some text\n" for n in range(300_000))).encode()
+        done: list[int] = []
+
+        def write(data: bytes) -> None:
+            with Peer(sandbox) as other:
+                done.append(other.send("POST", f"{catalog}/entity/s:N", data, headers=CSV).status_code)
+
+        threads = [threading.Thread(target=write, args=(body,))]
+        threads += [threading.Thread(target=write, args=(b"N,Text\n1,x\n",)) for _ in range(50)]
+        threads[0].start()
+        time.sleep(0.5)  # until it writes
+        for thread in threads[1:]:
+            thread.start()
+        time.sleep(2)  # until they wait for it
+        read_meanwhile = 0
+        while threads[0].is_alive():
+            peer.get(f"{catalog}/entity/s:N?limit=1")
+            read_meanwhile += threads[0].is_alive()
+        for thread in threads:
+            thread.join()
+        assert done == [200] * 51
+        assert read_meanwhile > 5
+        assert peer.get(f"{catalog}/aggregate/s:N/n:=cnt(*)") == [{"n": 300_050}]
 
 
 def test_long_urls(admin: Peer, empty_sandbox: SandboxProcess) -> None:

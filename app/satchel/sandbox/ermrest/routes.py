@@ -89,10 +89,13 @@ class ErmrestService:
         self.conflicts = conflicts
         self._turn = threading.Semaphore(1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="ermrest")
+        # Writers wait for each other; readers must not have to wait for a thread because of that.
+        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="ermrest-write")
 
     async def close(self) -> None:
         """Finish what is being written and close the files."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._writers):
+            pool.shutdown(wait=True, cancel_futures=True)
         self.store.close()
 
     @contextmanager
@@ -105,7 +108,7 @@ class ErmrestService:
             if mine:
                 self._turn.release()
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _in_thread(self, work: Callable[[], T], *, writing: bool = False) -> T:
         def guarded() -> T:
             try:
                 return work()
@@ -116,7 +119,7 @@ class ErmrestService:
             except OverflowError:
                 raise malformed("A number is out of range.") from None
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
+        return await asyncio.get_running_loop().run_in_executor(self._writers if writing else self._pool, guarded)
 
     async def handle(self, request: web.Request, client: Client) -> web.StreamResponse:
         """Answer a request; errors are answers too."""
@@ -263,7 +266,8 @@ class Resource:
     async def _write(self, work: Callable[[Transaction], T]) -> T:
         service = self.service
         return await service._in_thread(
-            lambda: self.catalog.write(self.client, work, seconds=service.seconds, alone=service.conflicts)
+            lambda: self.catalog.write(self.client, work, seconds=service.seconds, alone=service.conflicts),
+            writing=True,
         )
 
     def _etag(self, *more: str) -> str:
