@@ -317,6 +317,30 @@ async def test_a_file_that_is_not_the_bags_is_not_taken(
     assert (result.fetched, result.complete) == (1, False)
 
 
+@pytest.mark.parametrize("content", [b"small content" * 100, LARGE], ids=["small", "large"])
+async def test_a_server_that_sends_byte_by_byte_is_cut(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr(materialize, "SLOW_SECONDS", 0.3)
+    bag = a_bag(server, tmp_path, {"slow": content, "good": b"good"})
+
+    async def dribble(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = len(content)
+        await response.prepare(request)
+        for byte in content:
+            await response.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+        return response
+
+    server.special["/slow"] = dribble
+    result = await fetch(bag, server)
+    (problem,) = result.problems
+    assert (problem.path, problem.code) == ("data/slow", "unreachable")
+    assert "so slowly" in problem.message
+    assert result.fetched == 1
+
+
 async def test_a_file_of_unknown_length_ends_where_the_bags_size_ends(server: Server, tmp_path: Path) -> None:
     bag = a_bag(server, tmp_path, {"a": b"a" * 5000})
     edit_fetch(bag, (bag / "fetch.txt").read_text().replace(" 5000 ", " - "))

@@ -98,6 +98,7 @@ def _alone(places: Places) -> Iterator[None]:
     try:
         yield
     finally:
+        places.close()
         (places.parts / "lock").unlink(missing_ok=True)
         lock.release()
         places.clean(everything=False)
@@ -296,13 +297,18 @@ class _Fetch:
     async def _small(self, web: Web, url: str, wanted: Wanted, stage: Stage) -> bytes:
         """A file's bytes, all at once."""
         most = wanted.length or 0
-        if (quick := await web.quick(url, most)) is not None:
+        quick = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SLOW_SECONDS):
+                quick = await web.quick(url, most)
+        if quick is not None:
             stage.add(len(quick))
             return quick
         tries = 0
         while True:
             tries += 1
             body = bytearray()
+            then = time.monotonic()
             try:
                 async with web.stream(url, headers=_PLAIN) as stream:
                     said = stream.length
@@ -312,6 +318,8 @@ class _Fetch:
                         body += chunk
                         if len(body) > most:
                             raise _other_length(wanted, None)
+                        if time.monotonic() - then > SLOW_SECONDS:
+                            raise _too_slow(web.host)
                 stage.add(len(body))
                 return bytes(body)
             except Passing:
@@ -374,9 +382,7 @@ class _Fetch:
                     pieces, gathered = [], 0
                 if time.monotonic() - then > SLOW_SECONDS:
                     if since < SLOW_BYTES:
-                        raise SatchelError(
-                            Kind.UNREACHABLE, f"{web.host} sends so slowly that it would not end.", "Try again later."
-                        )
+                        raise _too_slow(web.host)
                     since, then = 0, time.monotonic()
             await self._threaded(part.take, pieces)
             whole = part.hashers.length
@@ -494,6 +500,10 @@ def _code(error: SatchelError) -> str:
     if isinstance(error, FileError):
         return error.code
     return "private-address" if isinstance(error, PrivateAddressError) else _CODES.get(error.kind, "server")
+
+
+def _too_slow(host: str) -> SatchelError:
+    return SatchelError(Kind.UNREACHABLE, f"{host} sends so slowly that it would not end.", "Try again later.")
 
 
 def _other_length(wanted: Wanted, said: int | None, most: int | None = None) -> FileError:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ from satchel.core.fetching.plan import Wanted
 from satchel.core.files import write_atomically
 
 MOST_FOLDERS = 100_000
+SYNCED_AT_ONCE = 16
 RESERVE = 64 << 20
 """Bytes that are left free on a disk."""
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -49,8 +51,13 @@ class Places:
     def __init__(self, bag: Path) -> None:
         self.bag = bag
         self.parts = bag / PARTS
+        self._syncing = ThreadPoolExecutor(SYNCED_AT_ONCE, thread_name_prefix="satchel-sync")
         self._folders: set[str] = set()
         """Those of the bag that are ones, with no link on the way to them."""
+
+    def close(self) -> None:
+        """No more will be kept."""
+        self._syncing.shutdown()
 
     def prepare(self) -> None:
         """Make the folder for what is on its way.
@@ -112,31 +119,40 @@ class Places:
         Raises:
             OSError: the disk is full, or fails.
         """
-        found: list[FileError | None] = []
+        found: list[FileError | None] = [None] * len(bodies)
+        ready: list[tuple[int, int, str, str]] = []
         folders: set[str] = set()
-        for number, (wanted, body) in enumerate(bodies):
-            part = f"{self.parts}/{number}.new"
+        try:
+            for number, (wanted, body) in enumerate(bodies):
+                part = f"{self.parts}/{number}.new"
+                try:
+                    sums = {a: hashlib.new(a, body, usedforsecurity=False).hexdigest() for a in wanted.sums}
+                    verify(wanted, len(body), sums)
+                    target = str(self.target(wanted.path))
+                    ready.append((number, _written(part, body), part, target))
+                except FileError as error:
+                    found[number] = error
+                except OSError as error:
+                    found[number] = of_one_file(wanted.path, error)
+            # Many at once: a disk puts them down together, where one after the other each would wait for its turn.
+            for _ in self._syncing.map(os.fsync, [descriptor for _, descriptor, _, _ in ready]):
+                pass
+        finally:
+            for _, descriptor, _, _ in ready:
+                os.close(descriptor)
+        for number, _, part, target in ready:
             try:
-                verify(
-                    wanted, len(body), {a: hashlib.new(a, body, usedforsecurity=False).hexdigest() for a in wanted.sums}
-                )
-                target = str(self.target(wanted.path))
-                _write(part, body)
                 os.replace(part, target)  # noqa: PTH105 - thousands a second
                 folders.add(target.rpartition(os.sep)[0])
-            except FileError as error:
-                found.append(error)
             except OSError as error:
-                found.append(of_one_file(wanted.path, error))
-            else:
-                found.append(None)
-        for folder in folders:
-            sync_folder(Path(folder))
+                found[number] = of_one_file(bodies[number][0].path, error)
+        for _ in self._syncing.map(sync_folder, map(Path, folders)):
+            pass
         return found
 
 
-def _write(part: str, body: bytes) -> None:
-    """Write a whole file, down to the disk."""
+def _written(part: str, body: bytes) -> int:
+    """Write a whole file. Returns its descriptor: it still has to be put on the disk."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
     try:
         descriptor = os.open(part, flags, 0o666)
@@ -147,9 +163,10 @@ def _write(part: str, body: bytes) -> None:
         rest = memoryview(body)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def of_one_file(path: str, error: OSError) -> FileError:
