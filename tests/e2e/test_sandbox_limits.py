@@ -146,14 +146,14 @@ def test_many_waiting_writers_keep_no_reader_waiting() -> None:
         for thread in threads[1:]:
             thread.start()
         time.sleep(2)  # until they wait for it
-        read_meanwhile = 0
+        read_meanwhile, waiting = 0, threads[0].is_alive()
         while threads[0].is_alive():
             peer.get(f"{catalog}/entity/s:N?limit=1")
             read_meanwhile += threads[0].is_alive()
         for thread in threads:
             thread.join()
         assert done == [200] * 51
-        assert read_meanwhile > 5
+        assert read_meanwhile > 5 or not waiting
         assert peer.get(f"{catalog}/aggregate/s:N/n:=cnt(*)") == [{"n": 300_050}]
 
 
