@@ -153,7 +153,7 @@ def test_many_waiting_writers_keep_no_reader_waiting() -> None:
         for thread in threads:
             thread.join()
         assert done == [200] * 51
-        assert read_meanwhile > 5 or not waiting
+        assert read_meanwhile > 50 or not waiting
         assert peer.get(f"{catalog}/aggregate/s:N/n:=cnt(*)") == [{"n": 300_050}]
 
 
