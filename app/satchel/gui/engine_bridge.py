@@ -6,8 +6,10 @@ second, and only while a job runs. The engine and all that it imports are loaded
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import (
@@ -34,6 +36,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 TICK = 33
 """Milliseconds between looks at running jobs."""
+FINISHING = 3.0
+"""Seconds that `stop` waits for what was to be given up."""
 ALIVE = frozenset({"queued", "running", "waiting", "cancelling"})
 """As in satchel.core.jobs.views, which is imported with the engine."""
 Index = QModelIndex | QPersistentModelIndex
@@ -108,6 +112,7 @@ class EngineBridge(QObject):
         self._starting: asyncio.Future[Engine] | None = None
         self.jobs = JobsModel(self)
         self._moving: set[str] = set()
+        self._finishing: set[concurrent.futures.Future[object]] = set()
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self.look)
@@ -149,6 +154,19 @@ class EngineBridge(QObject):
 
         engine = await self.engine_ready()
         return await asyncio.wrap_future(engine.call(function, *args))
+
+    def finish(self, function: Callable[..., Coroutine[Any, Any, object]], /, *args: Any) -> None:
+        """Have something given up that was opened; `stop` waits until that is done. Failures are logged."""
+        if self._engine is None:
+            return
+        future = self._engine.call(function, *args)
+        self._finishing.add(future)
+        future.add_done_callback(self._finished)
+
+    def _finished(self, future: concurrent.futures.Future[object]) -> None:
+        self._finishing.discard(future)
+        if not future.cancelled() and (fault := future.exception()) is not None:
+            _log.warning("something could not be given up: %s", fault)
 
     async def submit(self, request: Request) -> str:
         """Start a job. Returns its id. Raises SatchelError."""
@@ -236,6 +254,9 @@ class EngineBridge(QObject):
                 _log.exception("the engine had not started")
         if self._engine is not None:
             engine, self._engine = self._engine, None
+            loop, last = asyncio.get_running_loop(), list(self._finishing)
+            if last:
+                await loop.run_in_executor(None, partial(concurrent.futures.wait, last, timeout=FINISHING))
             ended = await asyncio.get_running_loop().run_in_executor(None, engine.stop)
             if not ended:
                 _log.warning("some jobs did not stop in time; they are offered at the next start")

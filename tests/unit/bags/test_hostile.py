@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from satchel.core.bags import extract as extracting
@@ -347,6 +347,7 @@ def test_members_that_lie_about_their_size(tmp_path: Path, into: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(place=st.integers(0, 2000), piece=st.binary(min_size=1, max_size=8), kind=st.sampled_from(["zip", "tar", "tgz"]))
+@example(place=529, piece=b"\x01", kind="zip")
 def test_an_archive_that_was_spoilt_never_crashes_it(
     tmp_path_factory: pytest.TempPathFactory, place: int, piece: bytes, kind: str
 ) -> None:

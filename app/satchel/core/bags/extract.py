@@ -6,6 +6,7 @@ stopped in time. What an archive says of its own sizes is not believed: bytes ar
 
 from __future__ import annotations
 
+import errno
 import lzma
 import os
 import shutil
@@ -107,14 +108,16 @@ def extract(
         lzma.LZMAError,
         EOFError,
         NotImplementedError,
-        UnicodeError,
+        OverflowError,
+        ValueError,
+        struct.error,
     ) as error:
-        raise SatchelError(
-            Kind.INVALID,
-            f"The archive {archive.name} is damaged.",
-            "Fetch or copy it again.",
-            f"{type(error).__name__}: {error}",
-        ) from error
+        raise _damaged(archive, error) from error
+    except OSError as error:
+        # A spoilt archive can lead to places in it that cannot be (EINVAL), and says what is wrong without a number.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _damaged(archive, error) from error
     # What macOS adds to its archives is no part of them.
     there = sorted(path for path in into.iterdir() if path.name not in ("__MACOSX", ".DS_Store"))
     if len(there) == 1 and there[0].is_dir():
@@ -126,6 +129,11 @@ def extract(
         f"There is no bag in {archive.name}: it holds {len(there)} things side by side and no bagit.txt.",
         "A bag's archive holds one folder, and bagit.txt is in it.",
     )
+
+
+def _damaged(archive: Path, error: Exception) -> SatchelError:
+    detail = f"{type(error).__name__}: {error}"
+    return SatchelError(Kind.INVALID, f"The archive {archive.name} is damaged.", "Fetch or copy it again.", detail)
 
 
 def _members(archive: Path) -> Generator[_Member, None, None]:

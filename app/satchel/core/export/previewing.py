@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from satchel.core.export.preview import Preview, PreviewCost, PreviewSession
@@ -12,6 +14,10 @@ from satchel.core.export.request import ExportRequest, Offers
 from satchel.core.jobs.state import JobContext, local_context
 from satchel.core.jobs.views import StageView
 from satchel.core.paths import Home
+
+PREFIX = "preview-"
+OLD = 24 * 3600.0
+"""Seconds after which a folder that nobody has written to is nobody's any more."""
 
 
 class Previewing:
@@ -37,7 +43,8 @@ class Previewing:
         """
 
         def make() -> Path:
-            return Path(tempfile.mkdtemp(prefix="preview-", dir=self._home.private(self._home.cache)))
+            _sweep(self._home)
+            return Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._home.private(self._home.cache)))
 
         self._folder = await asyncio.to_thread(make)
         self._context = local_context(self._folder)
@@ -74,3 +81,11 @@ class Previewing:
             await session.end()
         if folder is not None:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _sweep(home: Home) -> None:
+    """Remove what previews have left that were not closed: the program was killed, or the computer."""
+    for old in home.cache.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > OLD:
+                shutil.rmtree(old, ignore_errors=True)

@@ -140,7 +140,7 @@ class PreviewPage(WizardPage):
         self._costs.clear()
         previewing, self._previewing = self._previewing, None
         if previewing is not None:
-            spawn(self._window.bridge.call(source.close, previewing), "close a preview")
+            self._window.bridge.finish(source.close, previewing)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
