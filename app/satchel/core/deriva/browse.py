@@ -1,19 +1,22 @@
 """What a window needs to let a person look around on a server: catalogs, rows page by page, pictures, one record.
 
-All of it reads the catalog as it is now; exports and clones pin a snapshot, looking around does not.
+All of it reads the catalog as it is now; exports and clones pin a snapshot, looking around does not. Whoever has signed
+in is asked about with every page: a server takes a sign-in that has run out for nobody, and shows fewer rows, no word.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from satchel.core.deriva import paths
+from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import Catalog, CatalogInfo, advertise
 from satchel.core.deriva.hatrac import Hatrac
 from satchel.core.deriva.model import Column, Model, Table
@@ -23,6 +26,7 @@ from satchel.core.deriva.session import LONGEST_PATH, Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.request import Access
 
+T = TypeVar("T")
 PAGE = 200
 TEXT_TYPES = frozenset({"text", "markdown", "longtext", "ermrest_rid", "ermrest_curie", "ermrest_uri", "color_rgb_hex"})
 FIRST_CATALOGS = 24
@@ -112,10 +116,11 @@ async def open_catalog(host: str, catalog: str, access: Access | None = None) ->
         access: extra certificate authorities, a credential file.
 
     Raises:
-        SatchelError: no such host or catalog, or no right to it.
+        SatchelError: no such host or catalog, no right to it, or a sign-in that has run out.
     """
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(Session.open(host, access, policy=BRISK))
+        await still_signed_in(session)
         opened = Catalog(session, catalog)
         info = await opened.info()  # first, for it can say best what is wrong
         return Opened(opened, info, await opened.model(), stack.pop_all())
@@ -139,7 +144,7 @@ async def rows(
         filter_text: only rows with this text, in any case, in one of their text columns.
 
     Raises:
-        SatchelError: the table is gone, or this user may not read it.
+        SatchelError: the table is gone, this user may not read it, or the sign-in has run out.
     """
     described = _table(opened, table)
     columns = tuple(column for column in described.columns if column.selectable)
@@ -153,7 +158,7 @@ async def rows(
     if len(opened.catalog.path) + len(path) + 20 > LONGEST_PATH:  # a table of very many columns
         end = paths.page([], sort, after)
         path = f"entity/{table.path}{where}{end}"
-    found = await opened.catalog.rows(f"{path}?limit={limit + 1}")
+    found = await _signed_in(opened.catalog, opened.catalog.rows(f"{path}?limit={limit + 1}"))
     shown = found[:limit]
     last = tuple(_key_text(shown[-1].get(name)) for name in sort) if len(found) > limit else None
     return RowPage(columns, tuple(_row(names, row) for row in shown), last, unsearched)
@@ -204,7 +209,7 @@ async def find_record(host: str, catalog: str, rid: str, access: Access | None =
 async def _find(catalog: Catalog, rid: str, model: Model | None = None) -> FoundRecord:
     wanted = rid.strip().upper()
     try:
-        table = await catalog.entity_rid(wanted)
+        table = await _signed_in(catalog, catalog.entity_rid(wanted))
     except SatchelError as error:
         if error.kind is not Kind.NOT_FOUND:
             raise
@@ -230,6 +235,16 @@ async def list_catalogs(host: str, access: Access | None = None) -> list[Catalog
     async with Session.open(host, access, policy=BRISK) as session:
         await advertise(session)
         return await _probe(session)
+
+
+async def _signed_in(catalog: Catalog, reading: Coroutine[Any, Any, T]) -> T:
+    """What was read, if the server still knows who asked; that is asked at the same time, so it costs no time."""
+    read, person = await asyncio.gather(reading, still_signed_in(catalog.session), return_exceptions=True)
+    if isinstance(person, BaseException):
+        raise person  # which is why the reading failed, if it did
+    if isinstance(read, BaseException):
+        raise read
+    return read
 
 
 async def _probe(session: Session) -> list[CatalogEntry]:
