@@ -436,3 +436,23 @@ def test_the_tree_model_keeps_qts_rules_while_it_changes(app: QApplication) -> N
     model.show([])
     assert model.rowCount() == 0
     assert tester.failureReportingMode() is not None
+
+
+def test_a_wizard_that_is_closed_while_its_export_starts_leaves_it_running(
+    window: MainWindow, sandbox: SandboxProcess, host: str, in_loop: InLoop, tmp_path: Path
+) -> None:
+    async def body() -> None:
+        wizard = await at_preview(window, sandbox)
+        QTest.keyClick(wizard.preview.tree, Qt.Key.Key_Return)
+        await until(lambda: wizard.flow.current.name == "options")
+        wizard.options.out.setText(str(tmp_path))
+        QTest.mouseClick(wizard.next_button, LEFT)
+        assert wizard.run.job == "", "it has not been written down yet"
+        wizard.close()
+        await until(lambda: not window.findChildren(ExportWizard))
+        await until(lambda: list(tmp_path.glob("*.zip")), 60)
+        await until(lambda: not window.bridge.active())
+        assert window.watched == set()
+        await window.bridge.stop()
+
+    in_loop(body)

@@ -244,7 +244,8 @@ async def _signed_in(catalog: Catalog, reading: Coroutine[Any, Any, T]) -> T:
         raise person  # which is why the reading failed, if it did
     if isinstance(read, BaseException):
         raise read
-    return read
+    answer: T = read
+    return answer
 
 
 async def _probe(session: Session) -> list[CatalogEntry]:

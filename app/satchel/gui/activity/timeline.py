@@ -75,7 +75,8 @@ def _stage_line(view: JobView, stage: StageView) -> Line:
     mark = Mark.DONE if ended else Mark.STOPPED if view.state in _OVER else Mark.RUNNING
     if ended:
         figures = words.count(stage.done, stage.unit) if stage.unit and stage.done else ""
-        return Line(stage.title, figures, stage.note or words.duration(stage.seconds), mark, 1.0)
+        taken = words.duration(stage.seconds) if stage.seconds >= 1 else "less than a second"
+        return Line(stage.title, figures, stage.note or taken, mark, 1.0)
     pieces = []
     fraction: float | None = None
     if stage.total:

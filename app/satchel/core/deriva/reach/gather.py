@@ -122,7 +122,7 @@ async def _read_all(
 ) -> dict[TableName, int]:
     totals: dict[TableName, int] = {}
     manager: AbstractContextManager[Stage | None] = (
-        context.stage("reach", "Finding out what belongs to the record", unit="rows") if context else nullcontext()
+        context.stage("reach", "Find out what belongs to the record", unit="rows") if context else nullcontext()
     )
     with manager as stage:
         await _each(wanted.tables, lambda planned: _count(catalog, planned, store, totals))

@@ -97,7 +97,7 @@ class DonePage(WizardPage):
         said = f"{words.count(result.rows, 'rows')} in {words.count(tables, 'tables')}"
         if files:
             said += f", {words.count(files, 'files')} ({words.size(size)})"
-        self.text.setText(f"{said}, as of snapshot {result.snapshot}, in {words.duration(view.seconds)}.")
+        self.text.setText(f"{said}, as of snapshot {result.snapshot}. It took {_took(view.seconds)}.")
         self.path.set_text(str(self._path))
         self._show_notes(result)
         clear(self.tables)
@@ -146,3 +146,7 @@ class DonePage(WizardPage):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.command.toPlainText())
+
+
+def _took(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 60 else words.duration(seconds)

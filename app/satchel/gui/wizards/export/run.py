@@ -31,6 +31,7 @@ class RunPage(WizardPage):
         super().__init__()
         self._window, self._flow = window, flow
         self.job = ""
+        self._closed = False
         self.view: JobView | None = None
         self.busy = BusyLine(can_cancel=False)
         self._errors = QVBoxLayout()
@@ -60,8 +61,12 @@ class RunPage(WizardPage):
 
     async def _submit(self) -> None:
         window = self._window
-        self.job = await window.bridge.submit(self._flow.request())
-        window.watched.add(self.job)
+        job = await window.bridge.submit(self._flow.request())
+        if self._closed:
+            # It runs on all the same, and says by a notice how it ended.
+            return
+        self.job = job
+        window.watched.add(job)
         self.busy.done()
         self.panel.show()
         self._look()
@@ -69,9 +74,13 @@ class RunPage(WizardPage):
 
     def end(self) -> None:
         """The wizard closes; what runs goes on."""
+        self._closed = True
         self._window.watched.discard(self.job)
 
     def _not_started(self, fault: BaseException) -> None:
+        if self._closed:
+            self._window.fail(fault)
+            return
         self.busy.done()
         self._flow.running = False
         clear(self._errors)

@@ -107,7 +107,7 @@ class Node:
     def spoken(self) -> str:
         """The line as a screen reader says it."""
         figures = [self.rows_text + (" rows" if self.rows_text[:1].isdigit() else ""), self.assets_text]
-        cost = f"switching it: {self.cost_text}" if self.cost_text else ""
+        cost = f"if switched: {self.cost_text}" if self.cost_text else ""
         return ", ".join(part for part in (self.title, *figures, cost) if part.strip())
 
 

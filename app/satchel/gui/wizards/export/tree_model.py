@@ -12,7 +12,7 @@ from satchel.gui.theme import tokens
 from satchel.gui.wizards.export.tree import Kind, Node, walk
 
 Index = QModelIndex | QPersistentModelIndex
-HEADS = ("Table", "Rows", "Files", "Switching it")
+HEADS = ("Table", "Rows", "Files", "If switched")
 _ROLES = {"asset": "brand", "vocabulary": "success", "association": "accent_text", "record": "accent_text"}
 
 
