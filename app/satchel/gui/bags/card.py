@@ -1,0 +1,54 @@
+"""The verdict on a bag: a mark, a sentence, the bag's path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout
+
+from satchel.gui.icons import IconDisc
+from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4
+from satchel.gui.widgets.boxes import Card, clear, row
+from satchel.gui.widgets.buttons import button
+from satchel.gui.widgets.text import CopyLabel, label, selectable
+
+DISCS = {
+    "success": ("success", "success", "success_soft"),
+    "warning": ("warning", "warning", "warning_soft"),
+    "danger": ("error", "danger", "danger_soft"),
+}
+"""Icon, ink and ground of a verdict's tone."""
+
+
+class VerdictCard(Card):
+    """Words, colour and icon."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mark = QVBoxLayout()
+        self.title = selectable(label("", "heading"))
+        self.text = selectable(label("", role="muted", wrap=True))
+        self.path = CopyLabel("", "Bag", "caption", "muted")
+        self.again = button("Check again", icon="refresh")
+        self.open = button("Open folder", icon="folder")
+        words = QVBoxLayout()
+        words.setSpacing(SPACE_1)
+        words.addWidget(self.title)
+        words.addWidget(self.text)
+        words.addWidget(self.path)
+        line = row(self._mark, words, self.again, self.open, spacing=SPACE_3)
+        line.setStretch(1, 1)
+        line.setSpacing(SPACE_4)
+        self.body.addLayout(line)
+
+    def show_text(self, tone: str, title: str, text: str, path: Path) -> None:
+        """Show a verdict."""
+        clear(self._mark)
+        icon, ink, ground = DISCS[tone]
+        self._mark.addWidget(IconDisc(icon, ink, ground, 56, 30), 0, Qt.AlignmentFlag.AlignVCenter)
+        self.title.setText(title)
+        self.text.setText(text)
+        self.path.set_text(str(path))
+        self.setAccessibleName(f"{title}. {text}")
+        self.setContentsMargins(SPACE_2, 0, 0, 0)
