@@ -27,6 +27,24 @@ class Offers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     vocabularies: Vocabularies = "whole"
 
 
+class AssetChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which assets are put into a bag that takes any; those that are not are listed by their addresses.
+
+    An asset is put inside where all that is given holds; with nothing given, all are.
+    """
+
+    tables: tuple[str, ...] = ()
+    """Only those of these tables (`schema:table`)."""
+    patterns: tuple[str, ...] = ()
+    """Only those whose path in the bag, or whose file name, is like one of these (`*.png`)."""
+    largest: int | None = None
+    """Only files of at most so many bytes; those of unknown length are not."""
+    bytes: int | None = None
+    """Only so many bytes of them all, in the order of the bag's paths within each table."""
+    count: int | None = None
+    """Only so many of them all."""
+
+
 class ExportRequest(Request, tag="export", frozen=True, kw_only=True):
     """Export all that is reachable from one record as a BDBag."""
 
@@ -43,6 +61,12 @@ class ExportRequest(Request, tag="export", frozen=True, kw_only=True):
     algorithms: tuple[str, ...] = ("md5", "sha256")
     name: str | None = None
     """The bag's name; None: made from catalog, table and RID."""
+    assets: AssetChoice = AssetChoice()
+    """Which assets are put inside, where `materialize` is set."""
+    info: tuple[tuple[str, str], ...] = ()
+    """Further fields of bag-info.txt, such as who made it."""
+    ro_crate: bool = False
+    """Describe the bag by an RO-Crate as well."""
 
     @property
     def title(self) -> str:

@@ -36,6 +36,12 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.export.runner:run",
         "satchel.core.export.leftovers:leftovers",
     ),
+    "export-spec": JobKind(
+        "satchel.core.export.spec.request:SpecRequest",
+        "satchel.core.export.spec.request:SpecResult",
+        "satchel.core.export.spec.runner:run",
+        "satchel.core.export.leftovers:leftovers",
+    ),
     "validate": JobKind(
         "satchel.core.bags.validate:ValidateRequest",
         "satchel.core.bags.validate:ValidateResult",
