@@ -25,6 +25,20 @@ def define(parser: Parser) -> None:
         metavar="GLOB",
         help="fetch only files whose path is like this, as 'assets/Image/*'; may be given again",
     )
+    parser.add_argument(
+        "--pick",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="fetch only this file, or what is in this folder of the bag; may be given again",
+    )
+    parser.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="leave out this file or folder; of --pick and --skip the one nearer to a file counts",
+    )
     parser.add_argument("--largest", type=_bytes, metavar="BYTES", help="leave larger files where they are")
     parser.add_argument("--repair", action="store_true", help="fetch also what is here and was changed or damaged")
     parser.add_argument(
@@ -56,6 +70,8 @@ def request_of(options: Namespace) -> MaterializeRequest:
     return MaterializeRequest(
         path=options.path,
         only=tuple(options.only),
+        pick=tuple(options.pick),
+        skip=tuple(options.skip),
         largest=options.largest,
         repair=options.repair,
         hosts=tuple(host_name(host) for host in options.host),

@@ -143,6 +143,17 @@ async def test_only_and_largest_choose(server: Server, tmp_path: Path) -> None:
     assert result.valid is None
 
 
+async def test_what_is_ticked_is_fetched_and_the_nearer_word_counts(server: Server, tmp_path: Path) -> None:
+    files = {"img/1.png": b"1", "img/raw/2.png": b"22", "img/raw/[3]*.png": b"333", "doc/1.txt": b"4", "image": b"5"}
+    bag = a_bag(server, tmp_path, files)
+    result = await fetch(bag, server, pick=("data/img/", "img/raw/[3]*.png"), skip=("data/img/raw",))
+    assert sorted(server.paths()) == ["/img/1.png", "/img/raw/[3]*.png"]
+    assert (result.fetched, result.left, result.problem_count) == (2, 3, 0)
+    result = await fetch(bag, server, skip=("img", "image"))
+    assert server.paths()[2:] == ["/doc/1.txt"]
+    assert (result.fetched, result.already, result.left) == (1, 2, 2)
+
+
 async def test_what_failed_is_fetched_by_the_next_run_and_nothing_else(server: Server, tmp_path: Path) -> None:
     bag = a_bag(server, tmp_path, {"a": b"aa", "b": b"bb"})
     lost = server.files.pop("/b")

@@ -82,6 +82,8 @@ materializes = st.builds(
     MaterializeRequest,
     path=paths,
     only=st.lists(plain, max_size=2).map(tuple),
+    pick=st.lists(plain, max_size=2).map(tuple),
+    skip=st.lists(plain, max_size=2).map(tuple),
     largest=st.none() | st.integers(0, 10**15),
     repair=st.booleans(),
     hosts=st.lists(st.sampled_from(["www.example.org", "localhost:8443"]), max_size=2, unique=True).map(tuple),

@@ -26,6 +26,7 @@ from satchel.core.deriva.hatrac import Download
 from satchel.core.deriva.retry import PATIENT, Passing, Policy
 from satchel.core.deriva.session import host_name
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.fetching.picked import Picked
 from satchel.core.fetching.plan import Plan, Wanted
 from satchel.core.fetching.request import FileProblem, MaterializeRequest, MaterializeResult
 from satchel.core.fetching.sources import address, host_of
@@ -147,7 +148,8 @@ class _Fetch:
                 stage.add(1)
 
             stage.total = await self._threaded(self.plan_made.read)
-            await self._threaded(self.plan_made.choose, request.only, request.largest, request.repair, told)
+            picked = Picked(request.pick, request.skip)
+            await self._threaded(self.plan_made.choose, request.only, request.largest, request.repair, told, picked)
             stage.note = f"{self.plan_made.files:,} to fetch, {self.plan_made.already:,} are here"
         self._learn(await self._threaded(self._bag.info))
         free = (await asyncio.to_thread(shutil.disk_usage, self._bag.folder)).free

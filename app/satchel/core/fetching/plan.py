@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from satchel.core.bags.digests import StoppedError, hash_file
 from satchel.core.bags.manifests import ALGORITHMS
 from satchel.core.bags.reading import Bag, inside
+from satchel.core.fetching.picked import Picked
 from satchel.core.fetching.request import FileProblem
 
 _BATCH = 500
@@ -94,7 +95,14 @@ class Plan:
             if not isinstance(entry, str):  # what is wrong with a manifest is the check's to tell
                 yield entry.path, algorithm, entry.digest
 
-    def choose(self, only: Sequence[str], largest: int | None, repair: bool, told: Callable[[str], None]) -> None:
+    def choose(
+        self,
+        only: Sequence[str],
+        largest: int | None,
+        repair: bool,
+        told: Callable[[str], None],
+        picked: Callable[[str], bool] = Picked(),  # noqa: B008 - it never changes
+    ) -> None:
         """Find out which files are wanted and not here.
 
         Args:
@@ -102,6 +110,7 @@ class Plan:
             largest: bytes of the largest that is wanted.
             repair: look whether those that are here are right.
             told: called with each path that is looked at.
+            picked: whether a path was ticked.
         """
         patterns = [p if p.startswith("data/") else f"data/{p}" for p in only]
         checked: set[str] = set()
@@ -112,7 +121,7 @@ class Plan:
             for path, length, line in self._db.execute("SELECT path, length, line FROM fetch ORDER BY line"):
                 self._stop()
                 told(path)
-                wanted = not patterns or any(fnmatch.fnmatchcase(path, p) for p in patterns)
+                wanted = picked(path) and (not patterns or any(fnmatch.fnmatchcase(path, p) for p in patterns))
                 wanted = wanted and not (largest is not None and length is not None and length > largest)
                 if self._is_here(path, length, repair and wanted, checked):
                     self.already += 1

@@ -19,6 +19,10 @@ class MaterializeRequest(Request, tag="materialize", frozen=True, kw_only=True):
     path: str
     only: tuple[str, ...] = ()
     """Patterns of paths below the bag, with or without `data/`, as a shell's: `*` is any letters, `/` too."""
+    pick: tuple[str, ...] = ()
+    """Files and folders by their paths; where any is named, nothing else is fetched."""
+    skip: tuple[str, ...] = ()
+    """Files and folders that are not fetched. Of both, the one nearer to a file counts."""
     largest: int | None = None
     """Bytes; larger files stay where they are. Those of unknown size are fetched up to it."""
     repair: bool = False

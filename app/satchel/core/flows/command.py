@@ -97,6 +97,8 @@ def _export(request: ExportRequest) -> list[str]:
 
 def _materialize(request: MaterializeRequest) -> list[str]:
     words = [word for pattern in request.only for word in _option("only", pattern)]
+    words += [word for path in request.pick for word in _option("pick", path)]
+    words += [word for path in request.skip for word in _option("skip", path)]
     if request.largest is not None:
         words += _option("largest", str(request.largest))
     if request.repair:
