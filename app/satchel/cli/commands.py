@@ -52,6 +52,17 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         ),
     ),
     (
+        "Catalogs",
+        (
+            Command(
+                "clone",
+                "HOST CATALOG RID [--to HOST]",
+                "make a catalog of a record and all that belongs to it",
+                "satchel.cli.clone",
+            ),
+        ),
+    ),
+    (
         "Servers",
         (
             Command("catalogs", "HOST", "the catalogs of a server", "satchel.cli.look"),
@@ -82,7 +93,6 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
 )
 LATER = (
     Command("datasets", "", "", instead="`satchel tables HOST CATALOG` shows what there is."),
-    Command("clone", "", ""),
     Command("localize", "", ""),
     Command("mint", "", ""),
 )

@@ -29,6 +29,7 @@ def run_request(request: Request | None, output: Output, resume: str | None = No
 
 _WORDS = {
     "export": "satchel.cli.export:told",
+    "clone": "satchel.cli.clone:told",
     "validate": "satchel.cli.validate:told",
     "materialize": "satchel.cli.materialize:told",
     "archive": "satchel.cli.packing:packed",
@@ -49,6 +50,8 @@ def status(result: Result) -> int:
             return 0 if found.valid else 1
         case "export" | "validate":
             return 0 if found.valid and found.complete else 1
+        case "clone":
+            return 0 if found.verified or found.forecast is not None else 1
         case "diff":
             return 0 if found.same else 1
         case "materialize":

@@ -25,7 +25,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 EXPORT = ["export", "localhost:8443", "1", "--rid", "1-ABCD", "--out", "/data"]
 LATER = [
     ["mint", "localhost", "1", "--dataset", "1-A", "--version", "1.0.0"],
-    ["clone", "a", "1", "1-A"],
     ["localize", "a", "1", "s:t"],
     ["datasets", "a", "1"],
     [*EXPORT, "--server-side"],

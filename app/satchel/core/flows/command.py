@@ -14,6 +14,7 @@ from satchel.core.bags.packing import ArchiveRequest
 from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
+from satchel.core.clone.request import CloneRequest
 from satchel.core.export.request import ExportRequest
 from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.jobs.request import Access, Request
@@ -41,6 +42,9 @@ def arguments(request: Request) -> list[str]:
     match request:
         case ExportRequest():
             return _words("export", [request.host, request.catalog], [*_export(request), *_access(request.access)])
+        case CloneRequest():
+            source = [] if request.from_bag else [request.host, request.catalog, request.rid]
+            return _words("clone", source, [*_clone(request), *_access(request.access)])
         case ValidateRequest():
             level = [] if request.level == "full" else _option("level", request.level)
             profile = _option("profile", request.profile) if request.profile else []
@@ -92,6 +96,57 @@ def _export(request: ExportRequest) -> list[str]:
             words += _option("algorithm", algorithm)
     if request.name is not None:
         words += _option("name", request.name)
+    return words
+
+
+def _clone(request: CloneRequest) -> list[str]:
+    plain = CloneRequest(host="", catalog="", rid="")
+    words: list[str] = []
+    chosen = request.selection
+    for name, value in (
+        ("from-bag", request.from_bag),
+        ("snapshot", request.snapshot),
+        ("to", request.to_host),
+        ("to-catalog", request.to_catalog),
+        ("alias", request.alias),
+    ):
+        if value is not None:
+            words += _option(name, value)
+    for name, values in (
+        ("untick", chosen.exclude),
+        ("exclude-schema", chosen.exclude_schemas),
+        ("include", chosen.include),
+        ("include-schema", chosen.include_schemas),
+        ("follow", chosen.follow),
+        ("no-follow", chosen.stop),
+        ("orphans-for", [f"{place}={strategy}" for place, strategy in request.orphans_for.items()]),
+    ):
+        words += [word for each in values for word in _option(name, each)]
+    for name, value, default in (
+        ("vocabularies", chosen.vocabularies, plain.selection.vocabularies),
+        ("assets", request.assets, plain.assets),
+        ("orphans", request.orphans, plain.orphans),
+        ("concurrency", str(request.concurrency), str(plain.concurrency)),
+    ):
+        if value != default:
+            words += _option(name, value)
+    for name, on in (
+        ("no-associations", not chosen.associations),
+        ("by-annotation", chosen.by_annotation),
+        ("no-annotations", not request.copy_annotations),
+        ("no-policy", not request.copy_policy),
+        ("prune-hidden-fkeys", request.prune_hidden_fkeys),
+        ("truncate-oversized", request.truncate_oversized),
+        ("no-ml-schema", not request.add_ml_schema),
+        ("no-new-versions", not request.reinitialize_dataset_versions),
+        ("dry-run", request.dry_run),
+    ):
+        words += [f"--{name}"] if on else []
+    there = request.dest_access
+    if there is not None and there.credential is not None:
+        words += _option("dest-credential", there.credential)
+    if there is not None and there.ca != request.access.ca:
+        words += [word for ca in there.ca for word in _option("dest-ca", ca)]
     return words
 
 

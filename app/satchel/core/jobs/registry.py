@@ -42,6 +42,11 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.export.spec.runner:run",
         "satchel.core.export.leftovers:leftovers",
     ),
+    "clone": JobKind(
+        "satchel.core.clone.request:CloneRequest",
+        "satchel.core.clone.request:CloneResult",
+        "satchel.core.clone.runner:run",
+    ),
     "validate": JobKind(
         "satchel.core.bags.validate:ValidateRequest",
         "satchel.core.bags.validate:ValidateResult",

@@ -1,0 +1,1 @@
+"""Cloning: a new catalog from all that is reachable from one record."""
