@@ -40,14 +40,16 @@ class SatchelError(Exception):
         message: one sentence: what is wrong and where (host, table and column, file and line).
         hint: what the person can do now; empty when there is nothing.
         detail: technical text for "details" and logs (a server's own words); never a secret.
+        host: for `NOT_SIGNED_IN`, where one has to sign in.
     """
 
-    def __init__(self, kind: Kind, message: str, hint: str = "", detail: str = "") -> None:
+    def __init__(self, kind: Kind, message: str, hint: str = "", detail: str = "", *, host: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.hint = hint
         self.detail = detail
+        self.host = host
 
     @property
     def exit_status(self) -> int:

@@ -1,4 +1,4 @@
-"""The platform's keyring, asked from one thread of its own: unlocking it may wait for a person, or for ever.
+"""The vault of secrets, asked from one thread of its own: unlocking a keyring may wait for a person, or for ever.
 
 Whatever it does wrong (there is none, it is locked, it hangs, it raises what it should not) becomes a sentence.
 """
@@ -7,32 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import json
 import queue
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from satchel.core.credentials import chosen
 from satchel.core.credentials.credential import Credential
 from satchel.core.credentials.file import plain_host
+from satchel.core.credentials.kept import SignIn
+from satchel.core.credentials.vault import NoKeyring
 from satchel.core.errors import Kind, SatchelError
 
-SERVICE = "satchel"
+__all__ = ["SECONDS", "NoKeyring", "forget", "from_keyring", "keep", "kept", "store"]
+
 SECONDS = 20.0
 """How long the keyring may take; a person may have to type its password."""
 T = TypeVar("T")
-
-
-class NoKeyring(Exception):  # noqa: N818 - says what it is
-    """There is no keyring that can be used; the message says why.
-
-    Attributes:
-        absent: whether this computer simply has none, which is common on servers and no news.
-    """
-
-    def __init__(self, why: str, *, absent: bool = False) -> None:
-        super().__init__(why)
-        self.absent = absent
 
 
 class _Worker:
@@ -77,87 +68,79 @@ async def _ask(do: Callable[[], T], seconds: float) -> T:
     except (NoKeyring, asyncio.CancelledError):
         raise
     except Exception as error:
-        from keyring.errors import NoKeyringError
+        from keyring.errors import KeyringLocked, NoKeyringError
+
+        from satchel.core.credentials.sealed import WrongPassphrase
 
         if isinstance(error, NoKeyringError):
             raise NoKeyring("this computer has none", absent=True) from None
+        if isinstance(error, KeyringLocked):
+            raise NoKeyring("it is locked (KeyringLocked)", locked=True) from None
+        if isinstance(error, WrongPassphrase):
+            raise NoKeyring("the encrypted file was sealed with another passphrase meanwhile", locked=True) from None
         # Only the kind of error: its words are a library's and might hold anything.
         raise NoKeyring(f"it failed ({type(error).__name__})") from None
 
 
-async def from_keyring(host: str, *, seconds: float = SECONDS) -> Credential | None:
-    """What the keyring has for exactly this host and port, None when it has nothing.
+async def kept(host: str, *, seconds: float = SECONDS) -> SignIn | None:
+    """The sign-in that is kept for exactly this host and port, None when there is none.
 
     Raises:
         NoKeyring: it cannot be asked.
     """
-
-    def get() -> str | None:
-        import keyring
-
-        return keyring.get_password(SERVICE, plain_host(host))
-
-    text = await _ask(get, seconds)
+    text = await _ask(lambda: chosen.current().get(plain_host(host)), seconds)
     if text is None:
         return None
-    try:
-        entry = json.loads(text)
-        found = Credential.read(entry) if isinstance(entry, dict) else None
-    except ValueError:
-        found = None
+    found = SignIn.read(text)
     if found is None:
         raise NoKeyring(f"what it has for {host} was not written by Satchel")
     return found
 
 
-async def store(host: str, credential: Credential, *, seconds: float = SECONDS) -> None:
-    """Put a credential for a host into the keyring, in place of the one before.
+async def from_keyring(host: str, *, seconds: float = SECONDS) -> Credential | None:
+    """The credential of the sign-in that is kept, None when there is none. Raises NoKeyring."""
+    found = await kept(host, seconds=seconds)
+    return found.credential if found is not None else None
+
+
+async def keep(host: str, sign_in: SignIn, *, seconds: float = SECONDS) -> None:
+    """Keep a sign-in to a host, in place of the one before.
 
     Raises:
-        SatchelError: the keyring cannot be used; nothing is kept elsewhere instead.
+        SatchelError: the vault cannot be used; nothing is kept elsewhere instead.
     """
-
-    def put() -> None:
-        import keyring
-
-        keyring.set_password(SERVICE, plain_host(host), json.dumps(credential.entry))
-
     try:
-        await _ask(put, seconds)
+        await _ask(lambda: chosen.current().put(plain_host(host), sign_in.text), seconds)
     except NoKeyring as error:
         raise SatchelError(
             Kind.FILES,
             f"The sign-in to {host} cannot be kept in the keyring: {error}.",
-            "Use a credential file instead (--credential FILE), or unlock the keyring and sign in again.",
+            "Unlock the keyring and sign in again; or have sign-ins kept in an encrypted file, or for this session "
+            "only (Settings, or `satchel login --keep file`); or use a credential file (--credential FILE).",
         ) from None
 
 
+async def store(host: str, credential: Credential, *, seconds: float = SECONDS) -> None:
+    """Keep a bare credential. Raises SatchelError."""
+    await keep(host, SignIn(credential), seconds=seconds)
+
+
 async def forget(host: str, *, seconds: float = SECONDS) -> bool:
-    """Remove a host's credential from the keyring. Returns whether there was one.
+    """Forget a host's sign-in. Returns whether there was one.
 
     Raises:
-        SatchelError: the keyring cannot be used.
+        SatchelError: the vault cannot be used.
     """
-
-    def drop() -> bool:
-        import keyring
-        from keyring.errors import PasswordDeleteError
-
-        if keyring.get_password(SERVICE, plain_host(host)) is None:
-            return False
-        try:
-            keyring.delete_password(SERVICE, plain_host(host))
-        except PasswordDeleteError:
-            # Gone meanwhile, or refused: the difference is whether it is still there.
-            if keyring.get_password(SERVICE, plain_host(host)) is not None:
-                raise
-        return True
-
     try:
-        return await _ask(drop, seconds)
+        return await _ask(lambda: chosen.current().drop(plain_host(host)), seconds)
     except NoKeyring as error:
         raise SatchelError(
             Kind.FILES,
             f"The sign-in to {host} cannot be removed from the keyring: {error}.",
             "Unlock it and try again.",
         ) from None
+
+
+async def in_thread(do: Callable[[], T], *, seconds: float = SECONDS) -> T:
+    """Anything else that may wait for a keyring, in the thread that asks it. Raises NoKeyring."""
+    return await _ask(do, seconds)

@@ -59,9 +59,14 @@ def from_status(host: str, path: str, status: int, content_type: str, body: byte
                 f"{host} does not accept your sign-in any more.",
                 f"Sign in again: satchel login {host}",
                 detail,
+                host=host,
             )
         return SatchelError(
-            Kind.NOT_SIGNED_IN, f"{host} wants you to sign in first.", f"Sign in: satchel login {host}", detail
+            Kind.NOT_SIGNED_IN,
+            f"{host} wants you to sign in first.",
+            f"Sign in: satchel login {host}",
+            detail,
+            host=host,
         )
     if status == 403:
         hint = "Ask the owner of the data for access" + ("." if signed_in else f", or sign in: satchel login {host}")

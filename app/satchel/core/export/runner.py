@@ -95,6 +95,7 @@ async def _same_person(session: Session, context: Context) -> None:
             Kind.NOT_SIGNED_IN,
             f"This export was begun as {before[1]}; now you are {now[1]} to {session.host}, who may see other rows.",
             "Sign in as before and resume, or begin a new export.",
+            host=session.host,
         )
     if before[2] != now[2] and not context.recall(_GATHERED):
         await asyncio.to_thread(_forget, context.folder)

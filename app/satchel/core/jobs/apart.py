@@ -13,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from satchel.core import handover
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.lease import Lease
 from satchel.core.jobs.views import ErrorView, Picture
@@ -60,7 +61,7 @@ class Apart:
 
     def answer(self, question: str, choice: str) -> None:
         """Answer the job's question. Any thread."""
-        self._order(Order(answer=(question, choice)))
+        self._order(Order(answer=(question, choice), given=handover.collect()))
 
     async def run(self) -> None:
         """From the process's begin to its end. The journal then says how the job ended.
@@ -107,7 +108,7 @@ class Apart:
         assert process.stdout is not None  # noqa: S101 - for the type checker
         home = self._home
         folders = (str(home.config), str(home.data), str(home.cache), str(home.log))
-        self._order(Order(home=folders, job=self._job, resumed=self._resumed))
+        self._order(Order(home=folders, job=self._job, resumed=self._resumed, given=handover.collect()))
         with self._lock:
             stopped = self._stopped
         if stopped:  # before there was anybody to tell

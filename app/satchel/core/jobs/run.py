@@ -14,6 +14,7 @@ import msgspec
 
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs import registry
+from satchel.core.jobs.asking import SIGN_IN, SIGNED_IN, STOP
 from satchel.core.jobs.events import AnyEvent, Asked, JobStarted, Logged, StageBegan, StageEnded, Warned
 from satchel.core.jobs.journal import LOG_LINES, Journal, Lease
 from satchel.core.jobs.request import Request, Result
@@ -152,7 +153,7 @@ class Run:
         context.tell(JobStarted(job=context.job_id, title=self._request.title, resumed=context.resumed))
         watch = asyncio.create_task(self._watch(cancel or _canceller()))
         try:
-            result = await registry.runner_of(self._request)(self._request, context)
+            result = await self._until_signed_in()
             encoded = registry.encode(result)
         except asyncio.CancelledError:
             context.cancelled.set()
@@ -175,6 +176,24 @@ class Run:
             return result
         finally:
             watch.cancel()
+
+    async def _until_signed_in(self) -> Result:
+        """Run the job; where a sign-in has run out and somebody is there, wait for a new one and go on from there."""
+        context, runner = self.context, registry.runner_of(self._request)
+        while True:
+            try:
+                return await runner(self._request, context)
+            except SatchelError as error:
+                if error.kind is not Kind.NOT_SIGNED_IN or not error.host or not context.can_ask:
+                    raise
+                # What was under way has been told to stop, and has; who cancels from here on is heard again.
+                context.cancelled.clear()
+                question = f"{SIGN_IN}{error.host}"
+                text = f"{error.message} The job waits; nothing is lost."
+                if await context.ask(question, text, (SIGNED_IN, STOP), SIGNED_IN) != SIGNED_IN:
+                    raise
+                context.log(f"Goes on with a new sign-in to {error.host}.")
+                context.begin_again()
 
     async def _clear(self) -> None:
         """Remove the folder of a job that is done; whatever happens here, it is done. The next start sweeps."""

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from satchel.core.jobs.events import AnyEvent, Asked, Logged, StageBegan, StageEnded, StageProgress, Warned
 from satchel.core.jobs.views import PartView, Picture, StageView
 from satchel.core.secrets import redact
@@ -182,11 +184,24 @@ class JobContext:
         self._answer: asyncio.Future[str] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._can_ask = can_ask
+        self._asking = asyncio.Lock()
         self._keep = keep
         self._kept = dict(kept or {})
         self._lock = threading.Lock()
         self.listeners: list[Listener] = [listener] if listener else []
         self.sampler: Sampler | None = None
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody will answer a question."""
+        return self._can_ask
+
+    def begin_again(self) -> None:
+        """The runner is about to go on from what was kept, as it would in a later run; phases are shown anew."""
+        self.resumed = True
+        self.stages.clear()
+        with self._lock:  # as they come back from the journal
+            self._kept = msgspec.json.decode(msgspec.json.encode(self._kept))
 
     @property
     def warning_count(self) -> int:
@@ -260,15 +275,16 @@ class JobContext:
             self.tell(asked)
             self.log(f"{text} Nobody can be asked, so: {default}")
             return default
-        self._loop = asyncio.get_running_loop()
-        self._answer = self._loop.create_future()
-        self.question = asked
-        self.tell(asked)
-        try:
-            return await self._answer
-        finally:
-            self.question = None
-            self._answer = None
+        async with self._asking:  # one question at a time
+            self._loop = asyncio.get_running_loop()
+            self._answer = self._loop.create_future()
+            self.question = asked
+            self.tell(asked)
+            try:
+                return await self._answer
+            finally:
+                self.question = None
+                self._answer = None
 
     def answer(self, question: str, choice: str) -> None:
         """Answer the open question; nothing happens when it is another one, or the choice is none of it. Any thread."""

@@ -16,10 +16,11 @@ import threading
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
+from satchel.core import handover
 from satchel.core.errors import SatchelError
 from satchel.core.jobs import registry
 from satchel.core.jobs.journal import Journal
@@ -47,6 +48,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state in which the stopped job is to end: cancelled or interrupted."""
     answer: tuple[str, str] | None = None
     """Question and choice."""
+    given: dict[str, Any] | None = None
+    """See `satchel.core.handover`."""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,6 +79,7 @@ def main() -> int:
         return 2
     home = Home(*map(Path, first.home))
     start_log(home)
+    handover.receive(first.given)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_Worker(home, first, orders, out).run())
 
@@ -123,6 +127,7 @@ class _Worker:
     def _listen(self, run: Run, stop: Callable[[str], None]) -> None:
         for line in self._orders:
             order = msgspec.json.decode(line, type=Order)
+            handover.receive(order.given)
             if order.stop:
                 stop(order.stop)
             elif order.answer is not None:

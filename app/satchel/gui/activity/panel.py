@@ -5,6 +5,7 @@ The same panel stands on the activity page and on the last pages of the wizards.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.core.errors import SatchelError
+from satchel.core.jobs.asking import SIGN_IN, SIGNED_IN, STOP
 from satchel.gui import jobs_words
 from satchel.gui.activity.log import LogView
 from satchel.gui.activity.timeline import Timeline
@@ -143,6 +145,10 @@ class JobPanel(QWidget):
             asked = view.question
             say = partial(self._window.bridge.answer, view.id, asked.question)
             answers = [button(c, partial(say, c), primary=c == asked.default) for c in asked.choices]
+            if asked.question.startswith(SIGN_IN):
+                host = asked.question.removeprefix(SIGN_IN)
+                sign_in = partial(self._sign_in, host, partial(say, SIGNED_IN))
+                answers = [button("&Sign in…", sign_in, icon="key", primary=True), button(STOP, partial(say, STOP))]
             self._notes.addWidget(Notice(asked.text, "warning", "", *answers, dismissable=False))
         if view.error is not None and view.state == "failed":
             error = SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail)
@@ -159,6 +165,11 @@ class JobPanel(QWidget):
     def _cancel(self) -> None:
         if self._view is not None:
             self._window.bridge.cancel(self._view.id)
+
+    def _sign_in(self, host: str, then: Callable[[], object]) -> None:
+        from satchel.gui.sign_in import open_sign_in
+
+        open_sign_in(self.window(), self._window, host, then)
 
     def _resume(self) -> None:
         if self._view is not None:
