@@ -85,7 +85,8 @@ def test_a_killed_fetch_is_gone_on_with(slow: Terminal) -> None:
     process.communicate(timeout=SECONDS)
     # Whatever has a file's name is the file.
     checked = slow.json("validate", str(bag), status=1)
-    assert (checked["valid"], checked["complete"]) == (True, False)
+    assert (checked["valid"], checked["complete"]) == (False, False)
+    assert {error["code"] for error in checked["errors"]} == {"not-fetched"}
     done = slow.json("jobs", "resume", job)
     assert done["fetched"] + done["already"] == remote
     assert (done["complete"], done["valid"]) == (True, True)

@@ -65,8 +65,9 @@ def test_what_is_broken_or_lacks_files_is_not_called_well(terminal: Terminal) ->
     result = terminal.json(*terminal.export_words("--archive", "none"))
     bag = Path(result["bag"])
     lacking = terminal.json("validate", str(bag), status=1)
-    assert (lacking["valid"], lacking["complete"]) == (True, False)
-    assert lacking["remote"] > 0
+    assert (lacking["valid"], lacking["complete"]) == (False, False)
+    assert {error["code"] for error in lacking["errors"]} == {"not-fetched"}
+    assert lacking["remote"] == lacking["error_count"] > 0
     assert terminal.json("validate", str(bag), "--level", "structure")["valid"] is True
     told = terminal.run("validate", str(bag))
     assert "NOT complete" in told.stdout

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from satchel.cli.output import Output
+from satchel.cli.output import Lists, Output
 from satchel.cli.running import Stop, run
 from satchel.core.jobs.request import Request, Result
 from satchel.core.jobs.run import run_job
@@ -23,8 +23,21 @@ def run_request(request: Request | None, output: Output, resume: str | None = No
         return result
 
     result = run(work, output)
-    output.result(msgspec.to_builtins(result), lambda: words(result))
+    output.result(msgspec.to_builtins(result), lambda: words(result), _lists(result))
     return status(result)
+
+
+def _lists(result: Result) -> Lists | None:
+    """What is on disk and not in the result: all problems of a bag, where there are very many."""
+    found: Any = result
+    if _kind(result) != "validate" or not found.store:
+        return None
+    from satchel.core.bags.reports import problems
+
+    return {
+        "errors": map(msgspec.to_builtins, problems(found, "error")),
+        "warnings": map(msgspec.to_builtins, problems(found, "warning")),
+    }
 
 
 _WORDS = {

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
@@ -19,6 +19,9 @@ _WORTH_RESUMING = frozenset(
     {Kind.CANCELLED, Kind.UNREACHABLE, Kind.SERVER, Kind.DISK_FULL, Kind.NOT_SIGNED_IN, Kind.INTERNAL}
 )
 """After these a job may go on as it is; after others something in the request itself is wrong."""
+Lists = Mapping[str, Iterable[Any]]
+_PIECES = 1_000
+"""Of a long line that are written in one go."""
 _HARMFUL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -38,12 +41,13 @@ class Output:
         """An event of the job."""
         raise NotImplementedError
 
-    def result(self, values: Mapping[str, Any], text: Callable[[], str]) -> None:
+    def result(self, values: Mapping[str, Any], text: Callable[[], str], lists: Lists | None = None) -> None:
         """How it ended.
 
         Args:
             values: for JSON.
             text: makes the words for people.
+            lists: for JSON, what is too much to be in memory: lists by their keys, in place of the values' own.
         """
         raise NotImplementedError
 
@@ -84,9 +88,23 @@ class JsonOutput(Output):
         self.job = getattr(event, "job", self.job)
         self._write(msgspec.json.encode(event).decode() + "\n")
 
-    def result(self, values: Mapping[str, Any], text: Callable[[], str]) -> None:
+    def result(self, values: Mapping[str, Any], text: Callable[[], str], lists: Lists | None = None) -> None:
         """The values as they are."""
-        self._line({"event": "result", **({"job": self.job} if self.job else {}), **values})
+        told = {"event": "result", **({"job": self.job} if self.job else {}), **values}
+        if not lists:
+            self._line(told)
+            return
+        begin = json.dumps({k: v for k, v in told.items() if k not in lists}, ensure_ascii=False, default=str)
+        pieces = [begin.removesuffix("}")]
+        for key, items in lists.items():
+            pieces.append(f", {json.dumps(key)}: [")
+            for number, item in enumerate(items):
+                pieces.append(f"{', ' if number else ''}{json.dumps(item, ensure_ascii=False, default=str)}")
+                if len(pieces) > _PIECES:
+                    self._write("".join(pieces))
+                    pieces = []
+            pieces.append("]")
+        self._write("".join(pieces) + "}\n")
 
     def error(self, error: SatchelError) -> None:
         """Kind, message, hint, and a server's own words where there are any."""
@@ -120,7 +138,7 @@ class HumanOutput(Output):
                 self._progress = progress()
             self._progress.hear(event)
 
-    def result(self, values: Mapping[str, Any], text: Callable[[], str]) -> None:
+    def result(self, values: Mapping[str, Any], text: Callable[[], str], lists: Lists | None = None) -> None:
         """The words for people."""
         self.close()
         self._write(printable(text()).rstrip("\n") + "\n")

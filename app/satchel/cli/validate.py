@@ -63,7 +63,7 @@ def profile(text: str) -> str:
 
 def told(result: ValidateResult) -> str:
     """The verdict for people."""
-    lines = []
+    lines: list[str] = []
     for kind, problems, total in (
         ("Error", result.errors, result.error_count),
         ("Warning", result.warnings, result.warning_count),
@@ -76,15 +76,15 @@ def told(result: ValidateResult) -> str:
 
 
 def _verdict(result: ValidateResult) -> str:
-    if result.error_count:
+    if not result.sound:
         return f"NOT valid ({count(result.error_count, 'errors') if result.error_count > 1 else '1 error'})."
     if result.level == "structure":
         return "its structure is valid; its files were not looked at."
     files = f"{count(result.files, 'files')}, {size(result.bytes)}"
     if result.remote:
         return (
-            f"valid as far as it is here, but NOT complete: {count(result.remote, 'files')} of fetch.txt still have to "
-            f"be fetched ({files} are here)."
+            f"NOT complete, and so not valid yet: {count(result.remote, 'files')} of fetch.txt still have to be "
+            f"fetched. Nothing is wrong with what is here ({files})."
         )
     if not result.complete:
         return f"valid as far as it is here, but NOT complete ({files} are here)."

@@ -88,7 +88,7 @@ KINDS: list[tuple[str, Make, tuple[str, ...], set[str], set[str], bool | None]] 
     ("oxum of other bytes", lambda at, v: put(at, version=v, info="Payload-Oxum: 7.1\n"), ALL, {"oxum"}, set(), AGREED),
     ("oxum of other files", lambda at, v: put(at, version=v, info="Payload-Oxum: 6.2\n"), ALL, {"oxum"}, set(), AGREED),
     ("oxum that is none", lambda at, v: put(at, version=v, info="Payload-Oxum: many\n"), ALL, {"malformed"}, set(), None),
-    ("fetch of nothing listed", lambda at, v: put(at, version=v, fetch="https://h/x 1 data/x\n"), ALL, {"not-listed"}, set(), None),
+    ("fetch of nothing listed", lambda at, v: put(at, version=v, fetch="https://h/x 1 data/x\n"), ALL, {"not-listed", "not-fetched"}, set(), None),
     ("fetch without a length", lambda at, v: put(at, version=v, fetch="https://h/x data/hello.txt\n"), ALL, {"malformed"}, set(), None),
     ("fetch of another length", lambda at, v: put(at, version=v, fetch="https://h/x 7 data/hello.txt\n"), ALL, {"length"}, set(), None),
     ("fetch of no length", lambda at, v: put(at, version=v, fetch="https://h/x - data/hello.txt\n"), ALL, set(), set(), AGREED),
@@ -179,7 +179,8 @@ def test_an_oxum_counts_what_is_still_to_be_fetched(tmp_path: Path, oxum: str, l
         fetch=f"https://h/x {length} data/x\n",
     )
     result = judge(bag)
-    assert (result.valid, result.complete, result.remote) == (True, False, 1)
+    assert (result.valid, result.sound, result.complete, result.remote) == (False, True, False, 1)
+    assert [e.code for e in result.errors] == ["not-fetched"]
     assert [w.code for w in result.warnings] == ["oxum"] * warned
 
 

@@ -135,12 +135,12 @@ def test_bag_info_is_changed_and_damage_stays_visible(tmp_path: Path) -> None:
     assert done.written == ("bag-info.txt", "tagmanifest-md5.txt", "tagmanifest-sha256.txt")
     assert (bag / "bag-info.txt").read_text() == "x: new\nY: 2\nPayload-Oxum: 4.2\nW: 5\n"
     found = check(bag)
-    assert (found.valid, found.remote) == (True, 1)
+    assert (found.sound, found.complete, found.remote) == (True, False, 1)
     (bag / "fetch.txt").write_bytes((bag / "fetch.txt").read_bytes() + b"\n")
     (bag / "data/a").write_bytes(b"b")
     change(bag, info=(("X", "newer"),))
     found = check(bag)
-    assert {error.path for error in found.errors} == {"fetch.txt", "data/a"}
+    assert {error.path for error in found.errors} == {"fetch.txt", "data/a", "data/far"}
 
 
 def test_manifests_are_made_anew(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_manifests_are_made_anew(tmp_path: Path) -> None:
     done = change(bag, remanifest=True, algorithms=("sha256",))
     assert (done.files, done.bytes) == (2, 8)
     found = check(bag)
-    assert (found.valid, found.algorithms, found.remote, found.files) == (True, ("sha256",), 1, 2)
+    assert (found.sound, found.algorithms, found.remote, found.files) == (True, ("sha256",), 1, 2)
     assert not (bag / "tagmanifest-md5.txt").exists()
     assert "meta/note.xml" in (bag / "tagmanifest-sha256.txt").read_text()
     assert "X: 1\nPayload-Oxum: 11.3\n" in (bag / "bag-info.txt").read_text()

@@ -101,7 +101,9 @@ def test_what_was_written_is_valid(tmp_path: Path) -> None:
 def test_files_that_are_yet_to_be_fetched_make_a_bag_incomplete_not_invalid(tmp_path: Path) -> None:
     bag = make(tmp_path, remote=REMOTE)
     result = judge(bag)
-    assert (result.valid, result.complete, result.remote, result.warnings) == (True, False, 1, ())
+    assert (result.valid, result.sound, result.complete, result.remote) == (False, True, False, 1)
+    (problem,) = result.errors
+    assert (problem.code, problem.path, problem.line, result.warnings) == ("not-fetched", REMOTE, 1, ())
     (bag / REMOTE).parent.mkdir(parents=True)
     (bag / REMOTE).write_bytes(b"remote")
     result = judge(bag)

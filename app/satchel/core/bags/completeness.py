@@ -16,7 +16,7 @@ from satchel.core.bags.declaration import Declaration
 from satchel.core.bags.digests import StoppedError
 from satchel.core.bags.listing import Listing, Manifests
 from satchel.core.bags.manifests import decode_path, encode_path, library_name
-from satchel.core.bags.problems import Findings
+from satchel.core.bags.problems import NOT_FETCHED, Findings
 
 _SYSTEM = re.compile(
     r"(?:.*/)?(?:\.DS_Store|\.AppleDouble|\.LSOverride|\._[^/]+|Thumbs\.db|ehthumbs\.db|desktop\.ini|\.directory"
@@ -148,6 +148,11 @@ class Completeness:
                 findings.warning("missing", path, f"{path} is in a manifest but not in the bag; it held nothing.")
                 continue
             findings.error("missing", path, f"{path} is in a manifest but not in the bag.")
+        for path, line in self._db.execute(
+            "SELECT path, line FROM fetch f WHERE NOT EXISTS (SELECT 1 FROM here h WHERE h.path = f.path) ORDER BY 1"
+        ):
+            self._stop()
+            findings.error(NOT_FETCHED, path, f"{path} is still to be fetched: line {line} of fetch.txt.", line)
         for (path,) in self._db.execute(
             "SELECT path FROM here h WHERE NOT EXISTS (SELECT 1 FROM listed l WHERE l.path = h.path AND NOT l.tag) "
             "ORDER BY 1"

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import threading
+from pathlib import Path
 
-import msgspec
+from satchel.core.bags.problem_store import Problem, Severity, StoreWriter
+from satchel.core.errors import Kind, SatchelError
 
+__all__ = ["MOST_TOLD", "NOT_FETCHED", "Findings", "Problem", "is_text", "tellable", "visible"]
 MOST_TOLD = 100_000
-"""Problems of a kind that are kept; the counts are of all."""
+"""Problems of a severity that are kept in memory and in a result; all are in the store where there are more."""
+NOT_FETCHED = "not-fetched"
+"""The code of a file of fetch.txt that is not here: an error, for a valid bag is complete (RFC 8493, 3)."""
 _LONGEST = 4_000
 """Characters of a path or message that are kept; a hostile bag may have names of a megabyte."""
 _ROOM = 32_000_000
@@ -18,22 +25,20 @@ _NOT_OF_COMPLETENESS = frozenset({"checksum", "contradiction", "oxum", "length",
 """Errors of bags that may be complete as RFC 8493, 3, means it: all is there, and in its form."""
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is wrong with a bag, or worth knowing."""
-
-    code: str
-    """`missing`, `unexpected`, `checksum`, `length`, `malformed`, `unsafe-path`, `oxum`, ... (docs/validation.md)."""
-    path: str
-    message: str
-    line: int | None = None
-
-
 class Findings:
-    """Errors, which make a bag invalid, and warnings, which do not. Safe from several threads."""
+    """Errors, which make a bag invalid, and warnings, which do not. Safe from several threads.
 
-    def __init__(self, most: int | None = None) -> None:
+    Args:
+        most: problems of a severity that are kept in memory.
+        store: where all of them go when there are more; None: those are only counted.
+    """
+
+    def __init__(self, most: int | None = None, store: Path | None = None) -> None:
         self._most = MOST_TOLD if most is None else most
         self._room = _ROOM
+        self._place = store
+        self._writer: StoreWriter | None = None
+        self._lock = threading.Lock()
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
         self.error_count = 0
@@ -43,20 +48,61 @@ class Findings:
 
     def error(self, code: str, path: str, message: str, line: int | None = None) -> None:
         """Something that makes the bag invalid."""
-        self.error_count += 1
-        self.is_whole = self.is_whole and code in _NOT_OF_COMPLETENESS
-        self._keep(self.errors, code, path, message, line)
+        with self._lock:
+            self.error_count += 1
+            self.is_whole = self.is_whole and code in _NOT_OF_COMPLETENESS
+            self._keep("error", self.errors, code, path, message, line)
 
     def warning(self, code: str, path: str, message: str, line: int | None = None) -> None:
         """Something that does not."""
-        self.warning_count += 1
-        self._keep(self.warnings, code, path, message, line)
+        with self._lock:
+            self.warning_count += 1
+            self._keep("warning", self.warnings, code, path, message, line)
 
-    def _keep(self, kept: list[Problem], code: str, path: str, message: str, line: int | None) -> None:
-        if len(kept) < self._most and self._room > 0:
-            problem = Problem(code=code, path=tellable(path), message=visible(message), line=line)
+    def _keep(
+        self, severity: Severity, kept: list[Problem], code: str, path: str, message: str, line: int | None
+    ) -> None:
+        fits = len(kept) < self._most and self._room > 0
+        if not fits and self._place is None:
+            return
+        problem = Problem(code=code, path=tellable(path), message=visible(message), line=line)
+        try:
+            if not fits and self._writer is None and self._place is not None:
+                self._begin(self._place)
+            if self._writer is not None:
+                self._writer.add(severity, problem)
+        except sqlite3.Error as error:
+            raise SatchelError(
+                Kind.DISK_FULL, "What is wrong with the bag cannot be written down.", "Free some space.", str(error)
+            ) from error
+        if fits:
             self._room -= len(problem.path) + len(problem.message)
             kept.append(problem)
+
+    def _begin(self, place: Path) -> None:
+        """Write down those in memory, too: a store has all."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = StoreWriter(place)
+        for problem in self.errors:
+            self._writer.add("error", problem)
+        for problem in self.warnings:
+            self._writer.add("warning", problem)
+
+    def close(self, *, whole: bool = True) -> Path | None:
+        """No more will come. Returns the store's path; None where there was no need of one.
+
+        Raises:
+            SatchelError: the disk is full.
+        """
+        if self._writer is None:
+            return None
+        try:
+            self._writer.close(whole=whole)
+        except sqlite3.Error as error:
+            raise SatchelError(
+                Kind.DISK_FULL, "What is wrong with the bag cannot be written down.", "Free some space.", str(error)
+            ) from error
+        return self._writer.path
 
     def either(self, is_error: bool, code: str, path: str, message: str, line: int | None = None) -> None:
         """An error under one version of BagIt, a warning under another."""

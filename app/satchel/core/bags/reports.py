@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import html
+import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import IO, Literal
 
 import msgspec
 
+from satchel.core.bags.problem_store import ProblemStore, Severity
 from satchel.core.bags.validate import Problem, ValidateResult
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.words import count, size
@@ -46,7 +49,7 @@ def write_report(results: Sequence[ValidateResult], path: Path) -> None:
         path: its ending says the format; what is there is replaced.
 
     Raises:
-        SatchelError: the ending is none of those known.
+        SatchelError: the ending is none of those known, or the problems of a bag cannot be read any more.
         OSError: it cannot be written.
     """
     write = {"json": _json, "csv": _csv, "html": _html}[format_of(path)]
@@ -63,8 +66,40 @@ def write_report(results: Sequence[ValidateResult], path: Path) -> None:
 
 
 def _json(results: Sequence[ValidateResult], file: IO[str]) -> None:
-    told = results[0] if len(results) == 1 else list(results)
-    file.write(msgspec.json.format(msgspec.json.encode(told).decode(), indent=2) + "\n")
+    one = len(results) == 1
+    file.write("" if one else "[\n")
+    for number, result in enumerate(results):
+        # Problems one by one: there may be a million.
+        plain = msgspec.to_builtins(msgspec.structs.replace(result, errors=(), warnings=()))
+        del plain["errors"], plain["warnings"]
+        file.write(json.dumps(plain, indent=2, ensure_ascii=False).removesuffix("\n}"))
+        severities: tuple[Severity, ...] = ("error", "warning")
+        for severity in severities:
+            file.write(f',\n  "{severity}s": [')
+            for place, problem in enumerate(problems(result, severity)):
+                text = json.dumps(msgspec.to_builtins(problem), ensure_ascii=False)
+                file.write(f"{',' if place else ''}\n    {text}")
+            file.write("]")
+        file.write("\n}" + (",\n" if number + 1 < len(results) else "\n"))
+    file.write("" if one else "]\n")
+
+
+def problems(result: ValidateResult, severity: Severity) -> Iterator[Problem]:
+    """All problems of a severity, from the store where there are more than the result holds.
+
+    Raises:
+        SatchelError: the store cannot be read.
+    """
+    if not result.store:
+        yield from result.errors if severity == "error" else result.warnings
+        return
+    try:
+        with ProblemStore(Path(result.store)) as store:
+            yield from store.all(severity)
+    except sqlite3.Error as error:
+        raise SatchelError(
+            Kind.FILES, f"The problems of {result.path} cannot be read any more.", "Check the bag again.", str(error)
+        ) from error
 
 
 def _csv(results: Sequence[ValidateResult], file: IO[str]) -> None:
@@ -84,9 +119,9 @@ def _harmless(text: str) -> str:
 
 
 def _said(result: ValidateResult) -> str:
-    if not result.valid:
-        return "not valid"
-    return "valid" if result.complete else "valid, but not complete"
+    if result.valid:
+        return "valid" if result.complete else "valid, but not complete"
+    return "not complete: files are still to be fetched" if result.sound else "not valid"
 
 
 def _html(results: Sequence[ValidateResult], file: IO[str]) -> None:
@@ -125,9 +160,11 @@ def _html_of(result: ValidateResult, file: IO[str]) -> None:
             file.write("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n")
         file.write("</table>\n")
     told, all_there = len(result.errors) + len(result.warnings), result.error_count + result.warning_count
-    if told < all_there:
+    if told < all_there and not result.store:
         file.write(f"<p>The first {count(told)} of {count(all_there)} are listed.</p>\n")
 
 
 def _all(result: ValidateResult) -> Iterator[tuple[str, Problem]]:
-    return chain((("error", p) for p in result.errors), (("warning", p) for p in result.warnings))
+    return chain(
+        (("error", p) for p in problems(result, "error")), (("warning", p) for p in problems(result, "warning"))
+    )

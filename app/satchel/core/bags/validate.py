@@ -34,7 +34,7 @@ from satchel.core.bags.places import is_folder
 from satchel.core.bags.problems import Findings, Problem, tellable, visible
 from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.jobs.context import Context
+from satchel.core.jobs.context import KEPT, Context
 from satchel.core.jobs.request import Request, Result
 
 # What reads archives and profiles is imported where it is used: most checks need neither, and all begin sooner.
@@ -75,9 +75,11 @@ class ValidateResult(Result, tag="validate", frozen=True, kw_only=True):
     path: str
     level: Level
     valid: bool
+    """There are no errors, as far as the level looked. A bag with files to be fetched is not complete, and so not valid
+    (RFC 8493, 3: "The bag MUST be complete"); see `sound`."""
     complete: bool
-    """All that belongs to it is here and has its form (RFC 8493, 3). A valid bag may still have files to be fetched, or
-    say that its maker could not get all that belongs in it. False when nobody looked, at level `structure`."""
+    """All that belongs to it is here and has its form (RFC 8493, 3). A valid bag may still say that its maker could not
+    get all that belongs in it: then this is False. False, too, when nobody looked, at level `structure`."""
     version: str
     algorithms: tuple[str, ...]
     files: int
@@ -90,6 +92,14 @@ class ValidateResult(Result, tag="validate", frozen=True, kw_only=True):
     warning_count: int
     profiles: tuple[str, ...] = ()
     """Identifiers of the profiles that it was checked against."""
+    store: str = ""
+    """Where more than `errors` and `warnings` hold: the path of a `problem_store.ProblemStore` with all of them, that
+    is there as long as the job is in the journal. Empty: nothing is left out."""
+
+    @property
+    def sound(self) -> bool:
+        """Nothing is wrong with the bag but that files of fetch.txt are still to be fetched: they may be."""
+        return self.valid or (self.level != "structure" and self.error_count == self.remote)
 
 
 async def run(request: ValidateRequest, context: Context) -> ValidateResult:
@@ -182,12 +192,22 @@ class _Check:
         self._level = request.level
         self._db = db
         self._context = context
-        self._findings = Findings()
+        self._findings = Findings(store=context.folder / KEPT / "problems.sqlite")
         self._listing = Listing(bag, db, self._findings, context.cancelled)
         self._manifests = Manifests()
         self._info = Info()
 
     async def run(self) -> ValidateResult:
+        """Check it. Raises SatchelError, OSError, StoppedError."""
+        try:
+            found = await self._run()
+            store = await asyncio.to_thread(self._findings.close)
+        except BaseException:
+            await asyncio.to_thread(self._findings.close, whole=False)
+            raise
+        return msgspec.structs.replace(found, store=str(store)) if store is not None else found
+
+    async def _run(self) -> ValidateResult:
         context, findings, listing = self._context, self._findings, self._listing
         with context.stage("structure", "Look at the bag's structure") as stage:
             declared = await self._threaded(self._structure)

@@ -11,6 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+KEPT = "kept"
+"""The folder in a job's own in which files stay that its result names, for as long as the job is in the journal."""
+
 
 class Part(Protocol):
     """A piece of a stage with figures of its own: one table, one file."""
@@ -42,7 +45,7 @@ class Context(Protocol):
 
     job_id: str
     folder: Path
-    """Private to the job, survives a crash, is removed when the job ends well or is discarded."""
+    """Private to the job, survives a crash, is removed when the job ends well (but for `KEPT`) or is discarded."""
     resumed: bool
     cancelled: threading.Event
 

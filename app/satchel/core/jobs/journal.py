@@ -28,6 +28,7 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.files import write_atomically
 from satchel.core.jobs import lease as leases
 from satchel.core.jobs import registry
+from satchel.core.jobs.context import KEPT
 from satchel.core.jobs.events import Warned
 from satchel.core.jobs.lease import PATIENCE, Lease
 from satchel.core.jobs.schema import VERSION, migrate
@@ -319,9 +320,16 @@ class Journal:
         """The job's private folder; it exists. Raises OSError."""
         return Home.private(self._jobs / job)
 
-    def remove_folder(self, job: str) -> None:
-        """Remove the job's private folder with all in it. Raises SatchelError when something of it stays."""
-        _remove(self._jobs / job)
+    def remove_folder(self, job: str, *, done: bool = False) -> None:
+        """Remove the job's private folder with all in it; of a job that is `done` what its result needs stays, in the
+        folder `KEPT`. Raises SatchelError when something of it stays that should not."""
+        folder = self._jobs / job
+        if not done or not (folder / KEPT).is_dir():
+            _remove(folder)
+            return
+        for entry in sorted(folder.iterdir()):
+            if entry.name != KEPT:
+                _remove(entry)
 
     def sweep(self) -> None:
         """Remove folders and locks that no job needs any more; what cannot be removed is logged."""
@@ -333,8 +341,9 @@ class Journal:
             with contextlib.suppress(SatchelError):  # it is just coming into being, or just ending
                 lease = self.lease(job, patience=0)
                 try:
-                    if not self._read("SELECT 1 FROM job WHERE id = ? AND state <> 'done'", (job,)):
-                        self.remove_folder(job)
+                    states = self._read("SELECT state FROM job WHERE id = ?", (job,))
+                    if states in ([], [("done",)]):
+                        self.remove_folder(job, done=bool(states))
                 except SatchelError as error:
                     _log.warning("%s", error.message)
                 finally:
@@ -439,9 +448,12 @@ class Journal:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a job's folder with all in it. Raises SatchelError when something of it stays."""
+    """Remove a job's folder with all in it, or a file. Raises SatchelError when something of it stays."""
     try:
-        shutil.rmtree(folder)
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink()
     except FileNotFoundError:
         pass
     except OSError as error:

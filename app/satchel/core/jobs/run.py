@@ -197,7 +197,7 @@ class Run:
 
     async def _clear(self) -> None:
         """Remove the folder of a job that is done; whatever happens here, it is done. The next start sweeps."""
-        removing = asyncio.create_task(asyncio.to_thread(self._journal.remove_folder, self.context.job_id))
+        removing = asyncio.create_task(asyncio.to_thread(self._journal.remove_folder, self.context.job_id, done=True))
         try:
             await asyncio.shield(removing)
         except SatchelError as error:

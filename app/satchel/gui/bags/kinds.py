@@ -35,7 +35,7 @@ TITLES = {
     "listed-twice": "Listed more than once",
     "checksum": "Changed files: wrong checksums",
     "length": "Changed files: wrong lengths",
-    "remote": "Not yet fetched",
+    "not-fetched": "Not yet fetched",
     "incomplete": "The bag says that it lacks something",
     "malformed": "Malformed lines",
     "unsafe-path": "Paths that leave the bag",

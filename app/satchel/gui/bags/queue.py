@@ -101,8 +101,8 @@ def summary(views: Sequence[JobView]) -> str:
     ended = [view for view in views if view.state not in ALIVE]
     results = [cast("ValidateResult", view.result) for view in ended if view.result is not None]
     whole = sum(1 for result in results if result.valid and result.complete)
-    partly = sum(1 for result in results if result.valid and not result.complete)
-    bad = sum(1 for result in results if not result.valid)
+    partly = sum(1 for result in results if result.sound and not result.complete)
+    bad = sum(1 for result in results if not result.sound)
     counts = ((whole, "valid and complete"), (partly, "not complete"), (bad, "not valid"))
     pieces = [f"{number:,} {text}" for number, text in counts if number]
     if len(ended) > len(results):

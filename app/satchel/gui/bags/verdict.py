@@ -67,7 +67,7 @@ class Verdict:
 def verdict(result: ValidateResult) -> Verdict:
     """Put a result into words."""
     figures = f"{words.count(result.files, 'files')}, {words.size(result.bytes)}."
-    if not result.valid:
+    if not result.sound:
         found = f"{words.count(result.error_count)} problem{'s' if result.error_count != 1 else ''} found."
         told = len(result.errors)
         if told < result.error_count:
@@ -76,7 +76,8 @@ def verdict(result: ValidateResult) -> Verdict:
     if not result.complete:
         missing = f"{words.count(result.remote, 'files')} still to be fetched." if result.remote else ""
         text = f"What is here is unchanged, but not everything is here: {missing} {figures}"
-        return Verdict("warning", "The bag is valid, but not complete", " ".join(text.split()))
+        title = "The bag is not complete yet" if result.remote else "The bag is valid, but not complete"
+        return Verdict("warning", title, " ".join(text.split()))
     if result.level in ("structure", "completeness"):
         text = f"Everything that it lists is here. Checksums were not compared. {figures}"
         return Verdict("success", "Nothing is missing from the bag", text)
