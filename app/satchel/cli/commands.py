@@ -67,6 +67,9 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         (
             Command("catalogs", "HOST", "the catalogs of a server", "satchel.cli.look"),
             Command("tables", "HOST CATALOG", "the tables of a catalog", "satchel.cli.look"),
+            Command(
+                "datasets", "HOST CATALOG [RID]", "datasets of a catalog and their versions", "satchel.cli.datasets"
+            ),
             Command("resolve", "HOST CATALOG RID", "which record a RID names", "satchel.cli.look"),
             Command("login", "HOST", "sign in to a server, and keep that in the keyring", "satchel.cli.sign_in"),
             Command("logout", "HOST", "forget a sign-in", "satchel.cli.sign_in"),
@@ -92,7 +95,6 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ),
 )
 LATER = (
-    Command("datasets", "", "", instead="`satchel tables HOST CATALOG` shows what there is."),
     Command("localize", "", ""),
     Command("mint", "", ""),
 )
