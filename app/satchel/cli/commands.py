@@ -70,7 +70,9 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command(
                 "datasets", "HOST CATALOG [RID]", "datasets of a catalog and their versions", "satchel.cli.datasets"
             ),
-            Command("resolve", "HOST CATALOG RID", "which record a RID names", "satchel.cli.look"),
+            Command(
+                "resolve", "ID | HOST CATALOG RID", "what an identifier or a RID names; fetch it", "satchel.cli.look"
+            ),
             Command("login", "HOST", "sign in to a server, and keep that in the keyring", "satchel.cli.sign_in"),
             Command("logout", "HOST", "forget a sign-in", "satchel.cli.sign_in"),
             Command("whoami", "HOST", "as whom you are signed in", "satchel.cli.sign_in"),

@@ -23,7 +23,7 @@ def run_request(request: Request | None, output: Output, resume: str | None = No
         return result
 
     result = run(work, output)
-    output.result(msgspec.to_builtins(result), lambda: words(result), _lists(result))
+    output.result(_values(result), lambda: words(result), _lists(result))
     return status(result)
 
 
@@ -40,6 +40,14 @@ def _lists(result: Result) -> Lists | None:
     }
 
 
+def _values(result: Result) -> dict[str, Any]:
+    """A result for JSON; one that was opened says what `satchel validate` says beside its own."""
+    values: dict[str, Any] = msgspec.to_builtins(result)
+    if _kind(result) == "resolve" and values.get("validation"):
+        values = {**values.pop("validation"), **values}
+    return values
+
+
 _WORDS = {
     "export": "satchel.cli.export:told",
     "clone": "satchel.cli.clone:told",
@@ -51,6 +59,7 @@ _WORDS = {
     "bag": "satchel.cli.making:made",
     "rebag": "satchel.cli.making:changed",
     "diff": "satchel.cli.diff:told",
+    "resolve": "satchel.cli.identifiers:told",
 }
 """What puts a result of a kind into words. By name: a command imports nothing of the others, and begins sooner."""
 
@@ -65,6 +74,8 @@ def status(result: Result) -> int:
             return 0 if found.valid and found.complete else 1
         case "clone":
             return 0 if found.verified or found.forecast is not None else 1
+        case "resolve":
+            return status(found.validation) if found.validation is not None else 0
         case "diff":
             return 0 if found.same else 1
         case "materialize":

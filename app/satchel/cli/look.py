@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from satchel.cli.output import Output
-from satchel.cli.parser import Parser
+from satchel.cli.parser import Parser, path
 from satchel.cli.running import run
 from satchel.cli.tables import columns
 from satchel.core.errors import Kind, SatchelError
@@ -32,10 +32,39 @@ def define(parser: Parser) -> None:
             parser.add_catalog()
             parser.set_defaults(run=tables)
         case "resolve":
-            parser.add_argument("words", nargs="+", metavar="HOST CATALOG RID", help="the RID may stand first as well")
-            parser.later("--open", instead="`satchel validate PATH` checks a bag that is here.")
+            _resolve_options(parser)
             parser.set_defaults(run=resolve)
     parser.add_access()
+
+
+def _resolve_options(parser: Parser) -> None:
+    parser.add_argument(
+        "words",
+        nargs="+",
+        metavar="ID | HOST CATALOG RID",
+        help="an identifier in any form (minid:..., ark:/..., hdl:..., the address of its page), or a record's RID "
+        "with host and catalog, which it may stand before",
+    )
+    what = parser.add_argument_group("identifiers")
+    what.add_argument("--out", type=path, metavar="DIR", help="download what it names into this folder")
+    what.add_argument(
+        "--open",
+        action="store_true",
+        help="download and check it, as `satchel validate` does; without --out it is kept in Satchel's own folder",
+    )
+    what.add_argument(
+        "--level",
+        choices=("structure", "completeness", "fast", "full"),
+        default="full",
+        help="how thoroughly it is checked",
+    )
+    what.add_argument("--service", default="", metavar="URL", help="the identifier service to ask first")
+    what.add_argument(
+        "--allow-private", action="store_true", help="download from this computer and from its local network, too"
+    )
+    what.add_argument(
+        "--any-size", action="store_true", help="check an archive even where it grows to more than 100 times its size"
+    )
 
 
 def access_of(options: Namespace) -> Access:
@@ -134,7 +163,15 @@ def kind_of(table: Table) -> str:
 
 
 def resolve(options: Namespace, output: Output) -> int:
-    """Which record a RID names."""
+    """Which record a RID names, or what an identifier is."""
+    if names_identifier(options.words):
+        from satchel.cli.identifiers import resolve as receive
+
+        return receive(options, output)
+    if options.out or options.open:
+        raise SatchelError(
+            Kind.USAGE, "A record is not downloaded by --out or --open.", "`satchel export` makes a bag of it."
+        )
     from satchel.core.deriva.browse import FoundRecord, find, open_catalog
 
     host, catalog, rid = place(options.words)
@@ -160,15 +197,18 @@ def resolve(options: Namespace, output: Output) -> int:
     return 0
 
 
+def names_identifier(words: list[str]) -> bool:
+    """Whether the words are of an identifier; else they are of a record."""
+    from satchel.core.identifiers.names import find
+
+    if len(words) == 1 and _RID.fullmatch(words[0]):
+        return False
+    return len(words) == 1 or find(" ".join(words)) is not None
+
+
 def place(words: list[str]) -> tuple[str, str, str]:
     """Host, catalog and RID, of which the RID may stand first. Raises SatchelError."""
     if len(words) != 3:
-        if len(words) == 1 and not _RID.fullmatch(words[0]):
-            raise SatchelError(
-                Kind.USAGE,
-                "This version of Satchel does not resolve MINIDs yet.",
-                "A RID is resolved by `satchel resolve HOST CATALOG RID`.",
-            )
         raise SatchelError(
             Kind.USAGE,
             "A RID alone does not say where it is." if len(words) == 1 else "That is not a host, a catalog and a RID.",

@@ -33,7 +33,6 @@ LATER = [
     [*EXPORT, "--template", "1"],
     [*EXPORT, "--spec", "spec.json"],
     [*EXPORT, "--env", "A=B"],
-    ["resolve", "minid:abcdef"],
 ]
 
 

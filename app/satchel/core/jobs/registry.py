@@ -85,6 +85,12 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.bags.making:run",
         "satchel.core.bags.workplace:leftovers",
     ),
+    "resolve": JobKind(
+        "satchel.core.identifiers.request:ResolveRequest",
+        "satchel.core.identifiers.request:ResolveResult",
+        "satchel.core.identifiers.receive:run",
+        "satchel.core.bags.workplace:leftovers",
+    ),
     "rebag": JobKind(
         "satchel.core.bags.rebagging:RebagRequest",
         "satchel.core.bags.rebagging:RebagResult",
