@@ -65,6 +65,12 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     (
         "Servers",
         (
+            Command(
+                "localize",
+                "HOST CATALOG SCHEMA:TABLE",
+                "bring files that rows have elsewhere to the catalog's own server",
+                "satchel.cli.localize",
+            ),
             Command("catalogs", "HOST", "the catalogs of a server", "satchel.cli.look"),
             Command("tables", "HOST CATALOG", "the tables of a catalog", "satchel.cli.look"),
             Command(
@@ -96,10 +102,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         ),
     ),
 )
-LATER = (
-    Command("localize", "", ""),
-    Command("mint", "", ""),
-)
+LATER = (Command("mint", "", ""),)
 
 
 def find(name: str) -> Command | None:

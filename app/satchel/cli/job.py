@@ -60,6 +60,7 @@ _WORDS = {
     "rebag": "satchel.cli.making:changed",
     "diff": "satchel.cli.diff:told",
     "resolve": "satchel.cli.identifiers:told",
+    "localize": "satchel.cli.localize:told",
 }
 """What puts a result of a kind into words. By name: a command imports nothing of the others, and begins sooner."""
 
@@ -80,6 +81,8 @@ def status(result: Result) -> int:
             return 0 if found.same else 1
         case "materialize":
             return 0 if not found.problem_count and found.valid is not False else 1
+        case "localize":
+            return 0 if not found.failed else 1
     return 0
 
 

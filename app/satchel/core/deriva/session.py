@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import ipaddress
 import logging
 import re
 import ssl
 import string
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -213,7 +215,7 @@ class Session:
         *,
         accept: str | None = None,
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: bytes | Path | None = None,
         json: Any = None,
         idempotent: bool | None = None,
         also: Collection[int] = (),
@@ -225,7 +227,7 @@ class Session:
             path: begins with a slash, every reserved character escaped; or an absolute https URL.
             accept: the media type wanted; an answer of success in another one is an error.
             headers: more headers; none that carry secrets.
-            data: the body.
+            data: the body, or the file that holds it.
             json: the body as a value, sent as JSON.
             idempotent: whether the request may be repeated when it is not known if it arrived; None: GET, HEAD, PUT.
             also: statuses of 300 and more that are answers here, not errors.
@@ -279,7 +281,7 @@ class Session:
         path: str,
         accept: str | None,
         headers: dict[str, str],
-        data: bytes | None,
+        data: bytes | Path | None,
         idempotent: bool | None,
         also: Collection[int],
     ) -> AsyncIterator[Stream]:
@@ -294,17 +296,18 @@ class Session:
             headers["Accept"] = accept
         for _hop in range(REDIRECTS + 1):
             secret = self._secret if _origin(url) == self._origin else {}
-            try:
-                response = await self._client.request(
-                    method,
-                    URL(url, encoded=True),
-                    headers={**headers, **secret},
-                    data=data,
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                )
-            except Exception as error:
-                raise await self._why(error, url, repeatable) from error
+            with _body(data) as body:
+                try:
+                    response = await self._client.request(
+                        method,
+                        URL(url, encoded=True),
+                        headers={**headers, **secret},
+                        data=body,
+                        allow_redirects=False,
+                        proxy=self._proxy,
+                    )
+                except Exception as error:
+                    raise await self._why(error, url, repeatable) from error
             async with response:
                 self._proven.add(_origin(url))
                 if response.status in (301, 302, 303, 307, 308) and response.status not in also:
@@ -517,6 +520,18 @@ async def _secret_of(
 
     found = await credentials.lookup(host, access, warn=warn)
     return found.headers if found is not None else {}
+
+
+@contextmanager
+def _body(data: bytes | Path | None) -> Iterator[bytes | IO[bytes] | None]:
+    """A body as aiohttp sends it: a long one piece by piece, so that the loop is not held up."""
+    if isinstance(data, Path):
+        with data.open("rb") as file:
+            yield file
+    elif data is not None and len(data) > CHUNK:
+        yield io.BytesIO(data)
+    else:
+        yield data
 
 
 def _proxy(host: str) -> str | None:

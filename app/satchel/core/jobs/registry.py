@@ -96,6 +96,11 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.bags.rebagging:RebagResult",
         "satchel.core.bags.rebagging:run",
     ),
+    "localize": JobKind(
+        "satchel.core.clone.localize_request:LocalizeRequest",
+        "satchel.core.clone.localize_request:LocalizeResult",
+        "satchel.core.clone.localize:run",
+    ),
 }
 
 

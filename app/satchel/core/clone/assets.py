@@ -1,0 +1,164 @@
+"""The assets of a clone, as its engine meets them.
+
+Three modes. "none": rows of asset tables (`asset_columns(table)` is not None) are not copied, and what refers to them
+is an orphan. "references": the copy stage changes one column of each row on its way (`referring`). "full": it does the
+same, so that a clone whose files are not all there yet still leads to them; and when rows and constraints stand, and
+before the after-steps, `copy_assets` brings the files and changes the rows. So files of rows that an orphan strategy
+has deleted are never copied, and the copy stage knows nothing of files.
+
+What verifies a table against the source must see `referring`'s change of the source's column, and for "full" either
+run before `copy_assets` or leave that one column out of its digest: `copy_assets` verifies every file itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from satchel.core.clone.asset_mover import Limits, Mover
+from satchel.core.clone.asset_places import SamePath
+from satchel.core.clone.asset_sources import GivenSources
+from satchel.core.clone.asset_state import Item, State
+from satchel.core.clone.asset_table import AssetTable, Wanted
+from satchel.core.clone.asset_urls import absolute, asset_columns, host_of, object_of, referring
+from satchel.core.deriva.ermrest import Catalog
+from satchel.core.deriva.hatrac_write import HatracWriter
+from satchel.core.deriva.model import Table
+from satchel.core.deriva.session import Session
+from satchel.core.jobs.context import Context
+
+__all__ = ["AssetProblem", "AssetsCopied", "absolute", "asset_columns", "copy_assets", "referring"]
+
+MOST_TOLD = 1000
+STAGE = "assets"
+
+
+class AssetProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is not at the destination."""
+
+    table: str
+    rid: str
+    url: str
+    code: str
+    """checksum, length, missing, not-allowed, name-taken, row-changed, row-gone, row-refused, source-unreachable,
+    unusable."""
+    message: str
+
+
+class AssetsCopied(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of copying files. Per table (`schema:table`) or in all."""
+
+    copied: dict[str, int] = {}
+    """Rows whose file is at the destination, verified, and that say so."""
+    bytes: int = 0
+    kept: dict[str, int] = {}
+    """Rows that still lead elsewhere because their file is not in the source's Hatrac, or that have none."""
+    kept_why: dict[str, int] = {}
+    """The same by reason: no-url, elsewhere, not-hatrac."""
+    failed: dict[str, int] = {}
+    problems: tuple[AssetProblem, ...] = ()
+    """The failed ones, at most `MOST_TOLD` of them. Their rows still lead to the source."""
+    acls_copied: int = 0
+    acls_hidden: int = 0
+    """Objects and namespaces that do not show who may read them: their copies can be read by the clone's maker only."""
+
+
+async def copy_assets(
+    source: Session,
+    destination: Catalog,
+    tables: Sequence[Table],
+    context: Context,
+    *,
+    acls: bool = True,
+    limits: Limits | None = None,
+) -> AssetsCopied:
+    """Copy the files of a clone's rows from the source's Hatrac to the destination's, and let the rows say so.
+
+    Each file keeps its path (`/hatrac/a/b.dat`, a version of its own); where the destination has another object of
+    that name, or is the source's own server, it goes under `/hatrac/clone-<catalog>/a/b.dat`. Verified by the row's
+    MD5, SHA-256 and Length and the source's headers, in chunks above 100 MB. Safe to call again after a kill, with
+    the same context: it goes on where it stopped; what is done is not done again.
+
+    Args:
+        source: to the source's host, with its credential.
+        destination: the clone, live.
+        tables: the clone's tables, read from its model; those without assets are passed over.
+        context: checkpoints lie in `context.folder`; a stage named "assets" counts bytes.
+        acls: whether who may read namespaces and objects is taken along.
+        limits: from what size on files are carried how.
+
+    Raises:
+        SatchelError: the destination does not take files (no right, disk full). A file that cannot be had is not
+            raised but told in the result.
+    """
+    chosen = [table for table in tables if asset_columns(table) is not None and table.kind == "table"]
+    folder = context.folder / "assets"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = State(folder / "state.sqlite")
+    writer = HatracWriter(destination.session)
+    place = SamePath(HatracWriter(source), writer, f"/hatrac/clone-{_plain(destination.id)}", context, acls=acls)
+    mover = Mover(writer, place, state, folder, context, limits)
+
+    def choose(item: Item) -> Wanted | tuple[str, str]:
+        return _choose(item, source.host)
+
+    try:
+        rows = [AssetTable(destination, table, state, choose, context) for table in chosen]
+        with context.stage("list-assets", "List the files to copy", unit="rows") as stage:
+            for table in rows:
+                stage.item = table.name
+                await table.enlist(None, stage)
+        names = [table.name for table in rows]
+        total = sum(state.bytes(name, one) for name in names for one in ("todo", "failed"))
+        with context.stage(STAGE, "Copy the files", total=total, unit="bytes") as stage:
+            for table in rows:
+                await table.move(mover, GivenSources([source]), stage)
+            done = {name: state.count(name, "done") for name in names}
+            stage.note = f"{sum(done.values()):,} files"
+        kept_why: dict[str, int] = {}
+        for name in names:
+            for why, count in state.reasons(name, "skipped").items():
+                kept_why[why] = kept_why.get(why, 0) + count
+        return AssetsCopied(
+            copied=done,
+            bytes=sum(state.bytes(name, "done") for name in names),
+            kept={name: count for name in names if (count := state.count(name, "skipped"))},
+            kept_why=kept_why,
+            failed={name: count for name in names if (count := state.count(name, "failed"))},
+            problems=tuple(
+                AssetProblem(table=name, rid=rid, url=url, code=code, message=message)
+                for name in names
+                for rid, url, code, message in state.told(name, "failed", MOST_TOLD)
+            )[:MOST_TOLD],
+            acls_copied=place.acls_copied,
+            acls_hidden=place.acls_hidden,
+        )
+    finally:
+        state.close()
+        _sweep(folder)
+
+
+def _choose(item: Item, host: str) -> Wanted | tuple[str, str]:
+    where = host_of(item.url)
+    if item.url.startswith("/hatrac/"):
+        return "local", "It is in the destination's Hatrac."
+    if where is None:
+        return "not-hatrac", "Its address is of no https server."
+    if where != host:
+        return "elsewhere", f"It is on {where}, not on {host}."
+    if object_of(item.url) is None:
+        return "not-hatrac", "Its address is of no object in Hatrac."
+    return Wanted(host, item.url.strip())
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in text)
+
+
+def _sweep(folder: Path) -> None:
+    """What is empty is no beginning of a file."""
+    for part in folder.glob("*.part"):
+        if part.stat().st_size == 0:
+            part.unlink(missing_ok=True)
