@@ -8,11 +8,13 @@ as `satchel.core.deriva.retry` says; everything else becomes a `SatchelError` at
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import ipaddress
 import logging
 import re
+import socket
 import ssl
 import string
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
@@ -170,6 +172,7 @@ class Session:
         log: Log | None = None,
         policy: Policy = PATIENT,
         connections: int = CONNECTIONS,
+        inactivity: float | None = None,
     ) -> AbstractAsyncContextManager[Session]:
         """Begin to talk to a host; nothing is sent before the first request.
 
@@ -181,11 +184,12 @@ class Session:
             log: told of what is tried again; a job gives `context.log`.
             policy: how often and how long failures that may pass are tried again.
             connections: how many at once.
+            inactivity: seconds that a server may say nothing; None: a minute.
 
         Raises:
             SatchelError: the host is not a name, or a certificate authority file cannot be read.
         """
-        return _open(cls, host, access or Access(), credential, log, policy, connections)
+        return _open(cls, host, access or Access(), credential, log, policy, connections, inactivity)
 
     @property
     def signed_in(self) -> bool:
@@ -425,7 +429,7 @@ class Session:
             return self._unless_unsafe(
                 SatchelError(
                     Kind.UNREACHABLE,
-                    f"{host} fell silent for {INACTIVITY_SECONDS:.0f} seconds.",
+                    f"{host} fell silent for {self._client.timeout.sock_read or INACTIVITY_SECONDS:.0f} seconds.",
                     "Try again later.",
                     detail,
                 ),
@@ -484,22 +488,41 @@ async def _open(
     log: Log | None,
     policy: Policy,
     connections: int,
+    inactivity: float | None,
 ) -> AsyncIterator[Session]:
     import aiohttp  # late: a third of a second that a start of the program need not wait for
 
     name = host_name(host)
+    silence = INACTIVITY_SECONDS if inactivity is None else inactivity
     secret = await _secret_of(name, access, credential, log)
     connector = aiohttp.TCPConnector(
-        ssl=tls.trust(access.ca), limit=connections, keepalive_timeout=30, ttl_dns_cache=300
+        ssl=tls.trust(access.ca),
+        limit=connections,
+        keepalive_timeout=30,
+        ttl_dns_cache=300,
+        socket_factory=_socket,
     )
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": f"Satchel/{__version__}"},
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=INACTIVITY_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence),
         trust_env=False,
     ) as client:
         yield cls(client, name, secret, log, policy, _proxy(name))
+
+
+def _socket(info: tuple[Any, ...]) -> socket.socket:
+    """A socket that shows it is alive while a server thinks for minutes: what lies between forgets silent ones."""
+    family, kind, protocol = info[:3]
+    made = socket.socket(family=family, type=kind, proto=protocol)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 8)):
+        if hasattr(socket, option):
+            with contextlib.suppress(OSError):
+                made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    return made
 
 
 async def _secret_of(
