@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from satchel.gui.app import dress_application, make_application
+from satchel.gui.bags.page import BagsPage
 from satchel.gui.settings import Settings
 from satchel.gui.tasks import tasks
 from satchel.gui.theme import theme
@@ -83,6 +84,14 @@ def window(app: QApplication, settings: Settings, qtbot: QtBot) -> Iterator[Main
     made.hide()
     made.deleteLater()
     QApplication.processEvents()
+
+
+@pytest.fixture
+def page(window: MainWindow) -> BagsPage:
+    """The bags page, in front."""
+    made = window.show_page("bags")
+    assert isinstance(made, BagsPage)
+    return made
 
 
 @pytest.fixture

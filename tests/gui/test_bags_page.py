@@ -18,6 +18,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from test_widgets import drop
 
+from bags_page import a_bag, kinds, settled, spoiled
 from gui_helpers import until
 from sandbox_process import SandboxProcess, environment
 from satchel.gui.bags.compare import CompareWindow
@@ -29,41 +30,6 @@ from satchel.gui.window import MainWindow
 
 InLoop = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 LEFT = Qt.MouseButton.LeftButton
-
-
-def a_bag(folder: Path, files: int = 3) -> Path:
-    (folder / "data").mkdir(parents=True)
-    lines = []
-    for number in range(files):
-        content = f"content {number}".encode()
-        (folder / "data" / f"{number}.txt").write_bytes(content)
-        lines.append(f"{hashlib.sha256(content).hexdigest()}  data/{number}.txt\n")
-    (folder / "bagit.txt").write_text("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")
-    (folder / "manifest-sha256.txt").write_text("".join(lines))
-    return folder
-
-
-def spoiled(bag: Path) -> Path:
-    (bag / "data" / "0.txt").write_bytes(b"changed 0")
-    (bag / "data" / "1.txt").unlink()
-    (bag / "data" / "more.txt").write_bytes(b"more")
-    return bag
-
-
-@pytest.fixture
-def page(window: MainWindow) -> BagsPage:
-    made = window.show_page("bags")
-    assert isinstance(made, BagsPage)
-    return made
-
-
-def settled(page: BagsPage) -> bool:
-    return page.card.isVisible() and not page.progress.isVisible()
-
-
-def kinds(page: BagsPage) -> list[tuple[str, str]]:
-    model = page.problems.model
-    return [(model.index(row, 0).data(), model.index(row, 1).data()) for row in range(model.rowCount())]
 
 
 @pytest.mark.parametrize("form", ["folder", "zip", "tgz"])

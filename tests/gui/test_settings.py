@@ -15,12 +15,20 @@ def test_everything_is_read_back(tmp_path: Path) -> None:
     kept.remember_host("one.example", ca="/ca.pem", credential="/cred.json")
     kept.remember_catalog("one.example", "7", "Fish", 12.5)
     kept.sizes["window"] = [1000, 700]
+    kept.bag_level = "fast"
+    kept.remember_profile("/p.json")
+    kept.remember_profile("bag")
+    kept.remember_bag("/a")
+    kept.remember_bag("/b")
+    kept.remember_bag("/a")
     assert kept.save() == ""
     read = load(path)
     assert (read.theme, read.parallel_jobs, read.export_folder) == ("dark", 5, "/somewhere/Ünïcode")
     assert [vars(h) for h in read.hosts] == [{"host": "one.example", "ca": "/ca.pem", "credential": "/cred.json"}]
     assert [vars(r) for r in read.recent] == [vars(r) for r in kept.recent]
     assert read.sizes == {"window": [1000, 700]}
+    assert (read.bag_level, read.bag_profile, read.bag_profiles) == ("fast", "bag", ["/p.json"])
+    assert read.recent_bags == ["/a", "/b"]
     assert read.trouble == ""
     assert [p.name for p in path.parent.iterdir()] == ["window.json"], "no temporary file is left"
 

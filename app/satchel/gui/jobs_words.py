@@ -10,6 +10,10 @@ from satchel.core import words
 if TYPE_CHECKING:
     from satchel.core.jobs.views import JobView, StageView
 
+SETTLING = 2.0
+"""Seconds before a phase's speed says anything."""
+LONGEST = 30 * 24 * 3600.0
+"""Seconds; a guess beyond it says nothing."""
 _STATES = {
     "queued": ("clock", "muted", "Waiting to start"),
     "running": ("activity", "accent_text", "Running"),
@@ -54,6 +58,15 @@ def progress(view: JobView) -> tuple[float | None, str]:
         return None, state_words(view)
     fraction = min(stage.done / stage.total, 1.0) if stage.total else None
     return fraction, stage.title
+
+
+def time_left(view: JobView) -> str:
+    """How long the phase under way takes yet, as far as its speed tells: "about 3:12 left"; empty: nobody knows."""
+    stage = current_stage(view)
+    if stage is None or not stage.total or stage.rate <= 0 or stage.done >= stage.total or stage.seconds < SETTLING:
+        return ""
+    left = (stage.total - stage.done) / stage.rate
+    return f"about {words.duration(left)} left" if left < LONGEST else ""
 
 
 def made(view: JobView) -> str:

@@ -58,6 +58,12 @@ class Settings:
         self.theme = "system"
         self.parallel_jobs = 2
         self.export_folder = ""
+        self.bag_level = "full"
+        self.bag_profile = ""
+        self.bag_profiles: list[str] = []
+        """Files and addresses of BagIt profiles that were used, the newest first."""
+        self.recent_bags: list[str] = []
+        """Paths, the newest first."""
         self.hosts: list[Host] = []
         self.recent: list[RecentCatalog] = []
         self.sizes: dict[str, list[int]] = {}
@@ -90,6 +96,16 @@ class Settings:
         rest = [r for r in self.recent if (r.host, r.catalog) != (host, catalog)]
         self.recent = [RecentCatalog(host, catalog, title, when), *rest][:RECENT]
 
+    def remember_profile(self, profile: str) -> None:
+        """Check bags against this profile from now on; empty: none."""
+        self.bag_profile = profile
+        if profile not in ("", "bag", "bdbag", "bdbag-ro"):
+            self.bag_profiles = [profile, *(known for known in self.bag_profiles if known != profile)][:RECENT]
+
+    def remember_bag(self, path: str) -> None:
+        """Put a bag at the head of the recent ones."""
+        self.recent_bags = [path, *(known for known in self.recent_bags if known != path)][:RECENT]
+
     def access(self, host: str) -> Access:
         """How requests to a host are to be made, known or not."""
         return (self.host(host) or Host(host)).access()
@@ -103,6 +119,10 @@ class Settings:
             "theme": self.theme,
             "parallel_jobs": self.parallel_jobs,
             "export_folder": self.export_folder,
+            "bag_level": self.bag_level,
+            "bag_profile": self.bag_profile,
+            "bag_profiles": self.bag_profiles,
+            "recent_bags": self.recent_bags,
             "hosts": [vars(host) for host in self.hosts],
             "recent": [vars(recent) for recent in self.recent],
             "sizes": self.sizes,
@@ -148,13 +168,16 @@ def _read(told: Any, path: Path) -> Settings:
     if not isinstance(told, dict):
         raise TypeError("it does not hold settings")
     made = Settings(path=path)
-    plain = {"theme": str, "parallel_jobs": int, "export_folder": str}
+    plain = {"theme": str, "parallel_jobs": int, "export_folder": str, "bag_level": str, "bag_profile": str}
     for name, kind in plain.items():
         if isinstance(told.get(name), kind):
             setattr(made, name, told[name])
     made.parallel_jobs = min(max(made.parallel_jobs, 1), 8)
     if made.theme not in ("system", "light", "dark"):
         made.theme = "system"
+    for name in ("bag_profiles", "recent_bags"):
+        kept = told.get(name)
+        setattr(made, name, [text for text in kept if isinstance(text, str)][:RECENT] if isinstance(kept, list) else [])
     made.hosts = [Host(**_texts(entry, "host", "ca", "credential")) for entry in told.get("hosts", [])]
     made.recent = [_recent(entry) for entry in told.get("recent", [])][:RECENT]
     made.sizes = {

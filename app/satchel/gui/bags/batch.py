@@ -49,18 +49,19 @@ class Batch(QObject):
     def look(self) -> None:
         """Show how the jobs stand."""
         if len(self.jobs) > 1:
-            self.pane.show_jobs(self._views())
+            self.pane.show_jobs(self.views())
 
-    def _views(self) -> list[JobView]:
+    def views(self) -> list[JobView]:
+        """Of the jobs, in the order of the bags."""
         known = {view.id: view for view in self._window.bridge.jobs.views()}
         return [known[job] for job in self.jobs if job in known]
 
     def _stop(self) -> None:
-        for view in self._views():
+        for view in self.views():
             if view.state in ALIVE:
                 self._window.bridge.cancel(view.id)
 
     def _ask_save(self) -> None:
-        results = [cast("ValidateResult", view.result) for view in self._views() if view.result is not None]
+        results = [cast("ValidateResult", view.result) for view in self.views() if view.result is not None]
         suggested = Path(results[0].path).with_name("bags-report.html") if results else Path("bags-report.html")
         ask_for_report(self.pane, suggested, lambda path: self._save(results, path))

@@ -30,25 +30,53 @@ class VerdictCard(Card):
         self.title = selectable(label("", "heading"))
         self.text = selectable(label("", role="muted", wrap=True))
         self.path = CopyLabel("", "Bag", "caption", "muted")
+        self.checks = CopyLabel("", "Checked", "caption", "muted")
+        self.resume = button("&Resume", icon="play", primary=True)
+        self.full = button("Check every &checksum", icon="check-bag", primary=True)
         self.again = button("Check again", icon="refresh")
         self.open = button("Open folder", icon="folder")
         words = QVBoxLayout()
         words.setSpacing(SPACE_1)
         words.addWidget(self.title)
         words.addWidget(self.text)
+        words.addWidget(self.checks)
         words.addWidget(self.path)
-        line = row(self._mark, words, self.again, self.open, spacing=SPACE_3)
+        line = row(self._mark, words, self.resume, self.full, self.again, self.open, spacing=SPACE_3)
         line.setStretch(1, 1)
         line.setSpacing(SPACE_4)
         self.body.addLayout(line)
 
-    def show_text(self, tone: str, title: str, text: str, path: Path) -> None:
-        """Show a verdict."""
+    def show_text(
+        self,
+        tone: str,
+        title: str,
+        text: str,
+        path: Path,
+        checks: str = "",
+        *,
+        resumable: bool = False,
+        less: bool = False,
+    ) -> None:
+        """Show a verdict.
+
+        Args:
+            tone: success, warning or danger.
+            title: the verdict.
+            text: more of it.
+            path: the bag's.
+            checks: which ran.
+            resumable: whether a job can go on where it stopped.
+            less: whether a more thorough check is to be offered.
+        """
         clear(self._mark)
         icon, ink, ground = DISCS[tone]
         self._mark.addWidget(IconDisc(icon, ink, ground, 56, 30), 0, Qt.AlignmentFlag.AlignVCenter)
         self.title.setText(title)
         self.text.setText(text)
         self.path.set_text(str(path))
+        self.checks.set_text(f"Checked: {checks}" if checks else "")
+        self.checks.setVisible(bool(checks))
+        self.resume.setVisible(resumable)
+        self.full.setVisible(less)
         self.setAccessibleName(f"{title}. {text}")
         self.setContentsMargins(SPACE_2, 0, 0, 0)

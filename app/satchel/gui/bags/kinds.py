@@ -60,8 +60,10 @@ class Group:
 
     @property
     def title(self) -> str:
-        """The kind in words."""
-        return TITLES.get(self.code) or (self.code.replace("-", " ").capitalize() if self.code.islower() else self.code)
+        """The kind in words; what is only advice says so."""
+        plain = self.code.replace("-", " ").capitalize() if self.code.islower() else self.code
+        title = TITLES.get(self.code, plain)
+        return f"Advice: {title[:1].lower()}{title[1:]}" if self.severity == "warning" else title
 
 
 def grouped(found: Listed, text: str = "") -> list[Group]:

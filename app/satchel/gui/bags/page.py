@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
+from satchel.core import words
 from satchel.core.errors import SatchelError
 from satchel.gui.bags import source
 from satchel.gui.bags.batch import Batch
@@ -16,8 +18,10 @@ from satchel.gui.bags.card import VerdictCard
 from satchel.gui.bags.doing import Doing
 from satchel.gui.bags.facts import FactsCard
 from satchel.gui.bags.problems import ProblemsPane
+from satchel.gui.bags.profile import ProfileBox
 from satchel.gui.bags.progress import CheckProgress
-from satchel.gui.bags.verdict import Findings, verdict
+from satchel.gui.bags.question import Questions
+from satchel.gui.bags.verdict import Findings, checks, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.folders import show_folder
 from satchel.gui.tasks import Spawned, spawn
@@ -65,9 +69,14 @@ class BagsPage(QWidget):
         self.level.view().setAccessibleName("How thorough")
         for value, title in LEVELS:
             self.level.addItem(title, value)
+        self.level.setCurrentIndex(max(0, self.level.findData(window.settings.bag_level)))
+        self.level.activated.connect(self._level_chosen)
         how = label("How &thorough", role="muted")
         how.setBuddy(self.level)
-        head = PageHead("Bags", "Is anything missing, was anything changed?", how, self.level)
+        self.profile = ProfileBox(window.settings, window.save_settings)
+        against = label("&Profile", role="muted")
+        against.setBuddy(self.profile)
+        head = PageHead("Bags", "Is anything missing, was anything changed?", how, self.level, against, self.profile)
 
         self.drop = DropZone("Drop a bag here to check it", "A folder or an archive: zip, tgz or tar. Click to choose.")
         self.drop.dropped.connect(self.check_all)
@@ -76,14 +85,18 @@ class BagsPage(QWidget):
         self.progress.cancelled.connect(lambda: window.bridge.cancel(self._job))
         self.progress.hide()
         self.queue = self.batch.pane
+        self.questions = Questions(window.bridge)
         self.facts = FactsCard()
         self.facts.fetch.clicked.connect(self.doing.ask_fetch)
         self.facts.unpack.clicked.connect(self.doing.ask_unpack)
         self.facts.pack.clicked.connect(self.doing.ask_pack)
         self.facts.compare.clicked.connect(lambda: window.compare_bags(str(self.path)))
+        self.facts.check_profile.clicked.connect(self._check_named_profile)
         self.facts.hide()
         self.card = VerdictCard()
         self.card.again.clicked.connect(lambda: self.check(self.path))
+        self.card.full.clicked.connect(self._check_fully)
+        self.card.resume.clicked.connect(self._resume)
         self.card.open.clicked.connect(lambda: show_folder(window, self.path))
         self.card.hide()
         self._errors = QVBoxLayout()
@@ -98,6 +111,7 @@ class BagsPage(QWidget):
         inside.addWidget(head)
         inside.addWidget(self.drop)
         inside.addWidget(self.queue, 1)
+        inside.addWidget(self.questions)
         inside.addWidget(self.progress)
         inside.addWidget(self.card)
         inside.addWidget(self.facts)
@@ -123,9 +137,30 @@ class BagsPage(QWidget):
         level: Level = self.level.currentData()
         spawn(self._submit(list(dict.fromkeys(paths)), level), "check bags", self.fail)
 
+    def _level_chosen(self) -> None:
+        self._window.settings.bag_level = self.level.currentData()
+        self._window.save_settings()
+
+    def _check_fully(self) -> None:
+        self.level.setCurrentIndex(self.level.findData("full"))
+        self.check(self.path)
+
+    def _check_named_profile(self) -> None:
+        self.profile.use("bag")
+        self.check(self.path)
+
+    def _resume(self) -> None:
+        job, self._settled = self._job, False
+        self.card.hide()
+        spawn(self._window.bridge.resume(job), "go on", self.fail)
+
     def show_job(self, job: str) -> None:
         """Show a check that ran or runs."""
         self.follow(job)
+
+    def errors(self) -> list[ErrorCard]:
+        """What could not be done, as it is shown."""
+        return [card for card in self.findChildren(ErrorCard) if card.isVisible()]
 
     def focus_filter(self) -> None:
         """Put the focus into the problems' filter."""
@@ -135,7 +170,11 @@ class BagsPage(QWidget):
     # -- running -------------------------------------------------------------------------------------------------------
 
     async def _submit(self, paths: Sequence[Path], level: Level) -> None:
-        requests = await self._window.bridge.call(source.validate_requests, [str(path) for path in paths], level)
+        profile = self.profile.value
+        ca = self._window.access(urlsplit(profile).netloc).ca if "://" in profile else ()
+        texts = [str(path) for path in paths]
+        requests = await self._window.bridge.call(source.validate_requests, texts, level, profile, ca)
+        self.questions.forget()
         self.batch.begin(len(requests) > 1)
         self.before.setVisible(len(requests) == 1)
         for number, request in enumerate(requests):
@@ -161,6 +200,10 @@ class BagsPage(QWidget):
     def _jobs_changed(self) -> None:
         self.batch.look()
         view = self._window.bridge.jobs.view(self._job) if self._job else None
+        asking = self.batch.views()
+        if view is not None and all(other.id != view.id for other in asking):
+            asking = [view, *asking]
+        self.questions.show_jobs(asking)
         if view is not None and not self._settled:
             alive = view.state in ALIVE
             self.progress.setVisible(alive)
@@ -179,15 +222,25 @@ class BagsPage(QWidget):
         elif view.error is not None:
             self.fail(SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail))
         else:
+            self._show_stopped(view)
+
+    def _show_stopped(self, view: JobView) -> None:
+        if view.kind == "materialize":
+            stage = next((stage for stage in view.stages if stage.name == "fetch"), None)
+            whole = f" of {words.size(stage.total)}" if stage is not None and stage.total else ""
+            done = f"{words.size(stage.done)}{whole} had come. " if stage is not None else ""
+            text = f"{done}What is fetched stays, and fetching goes on where it stopped."
+            self.card.show_text("warning", "Fetching is paused", text, self.path, resumable=True)
+        else:
             what = "The check" if view.kind == "validate" else view.title
             self.card.show_text("warning", f"{what} was {view.state}", "Nothing is said of the bag.", self.path)
-            self.card.show()
+        self.card.show()
 
     def _show_verdict(self, result: ValidateResult) -> None:
         said = verdict(result)
         path = Path(result.path)
         self.path, self.result = path, result
-        self.card.show_text(said.tone, said.title, said.text, path)
+        self.card.show_text(said.tone, said.title, said.text, path, checks(result), less=result.level != "full")
         self.card.show()
         found = Findings(result.errors, result.warnings)
         self.problems.setVisible(len(found) > 0)

@@ -130,7 +130,7 @@ class ProblemsModel(QAbstractItemModel):
         return None
 
     def _of_group(self, group: Group, column: int, role: int) -> Any:
-        said = words.count(len(group.places)) + (" (advice)" if group.severity == "warning" else "")
+        said = words.count(len(group.places))
         if role == Qt.ItemDataRole.DisplayRole:
             return group.title if column == 0 else said
         if role == Qt.ItemDataRole.AccessibleTextRole:

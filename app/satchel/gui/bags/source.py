@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from satchel.gui.bags.fetch import Choice
 
 
-async def validate_requests(paths: list[str], level: Level) -> list[ValidateRequest]:
-    """Requests to check bags."""
+async def validate_requests(
+    paths: list[str], level: Level, profile: str = "", ca: tuple[str, ...] = ()
+) -> list[ValidateRequest]:
+    """Requests to check bags, against a profile too where one is named."""
     from satchel.core.bags.validate import ValidateRequest
 
-    return [ValidateRequest(path=path, level=level) for path in paths]
+    return [ValidateRequest(path=path, level=level, profile=profile, ca=ca) for path in paths]
 
 
 async def inspect(path: str) -> InspectResult:

@@ -68,21 +68,50 @@ def verdict(result: ValidateResult) -> Verdict:
     """Put a result into words."""
     figures = f"{words.count(result.files, 'files')}, {words.size(result.bytes)}."
     if not result.sound:
-        found = f"{words.count(result.error_count)} problem{'s' if result.error_count != 1 else ''} found."
-        told = len(result.errors)
-        if told < result.error_count:
-            found += f" The first {words.count(told)} are listed."
-        return Verdict("danger", "The bag is not valid", f"{found} {figures}")
+        return _bad(result, figures)
+    kept = " It keeps its profile." if result.profiles else ""
+    if result.level == "structure":
+        text = f"bagit.txt, manifests and tag files are as they should be. The files were not looked at.{kept}"
+        return Verdict("success", "The bag is well built", text)
     if not result.complete:
         missing = f"{words.count(result.remote, 'files')} still to be fetched." if result.remote else ""
         text = f"What is here is unchanged, but not everything is here: {missing} {figures}"
         title = "The bag is not complete yet" if result.remote else "The bag is valid, but not complete"
         return Verdict("warning", title, " ".join(text.split()))
-    if result.level in ("structure", "completeness"):
-        text = f"Everything that it lists is here. Checksums were not compared. {figures}"
+    if result.level == "completeness":
+        text = f"Everything that it lists is here. Checksums were not compared. {figures}{kept}"
         return Verdict("success", "Nothing is missing from the bag", text)
     if result.level == "fast":
-        return Verdict(
-            "success", "Nothing is missing from the bag", f"Sizes agree. Checksums were not compared. {figures}"
+        text = f"Sizes agree. Checksums were not compared. {figures}{kept}"
+        return Verdict("success", "Nothing is missing from the bag", text)
+    text = f"Nothing is missing and nothing was changed. {figures}{kept}"
+    return Verdict("success", "The bag is valid and complete", text)
+
+
+def _bad(result: ValidateResult, figures: str) -> Verdict:
+    of_profile = sum(1 for problem in result.errors if problem.code == "profile")
+    if of_profile == result.error_count:
+        rules = (
+            "One rule of its profile is" if of_profile == 1 else f"{words.count(of_profile)} rules of its profile are"
         )
-    return Verdict("success", "The bag is valid and complete", f"Nothing is missing and nothing was changed. {figures}")
+        text = f"{rules} broken; as BagIt itself has it, nothing is wrong with what was checked. {figures}"
+        return Verdict("danger", "The bag does not keep its profile", text)
+    found = f"{words.count(result.error_count)} problem{'s' if result.error_count != 1 else ''} found."
+    told = len(result.errors)
+    if told < result.error_count:
+        found += f" The first {words.count(told)} are listed."
+    return Verdict("danger", "The bag is not valid", f"{found} {figures}")
+
+
+_LEVELS = {
+    "structure": "structure",
+    "completeness": "structure, files there",
+    "fast": "structure, files there, sizes",
+    "full": "structure, files there, sizes, every checksum",
+}
+
+
+def checks(result: ValidateResult) -> str:
+    """Which checks ran: "structure, files there, sizes; profile https://…"."""
+    profiles = "".join(f"; profile {profile}" for profile in result.profiles)
+    return f"{_LEVELS[result.level]}{profiles}"

@@ -1,0 +1,108 @@
+"""What running jobs ask, with the reason, put where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from satchel.core import words
+from satchel.gui.engine_bridge import ALIVE
+from satchel.gui.theme import SPACE_2
+from satchel.gui.widgets.announce import announce
+from satchel.gui.widgets.boxes import clear
+from satchel.gui.widgets.buttons import button
+from satchel.gui.widgets.notices import Notice
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QPushButton
+
+    from satchel.core.jobs.events import Asked
+    from satchel.core.jobs.views import JobView
+    from satchel.gui.engine_bridge import EngineBridge
+
+_WORDS = {"yes": "&Yes", "no": "&No", "unpack": "&Unpack it all the same", "stop": "Do &not unpack", "fetch": "&Fetch"}
+
+
+class Questions(QWidget):
+    """The first question that one of some jobs waits with; where several ask, one answer can be given to all."""
+
+    def __init__(self, bridge: EngineBridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._shown: tuple[str, str, int] = ("", "", 0)
+        self._always: dict[str, str] = {}
+        self._given: set[tuple[str, str]] = set()
+        self.notice: Notice | None = None
+        self.answers: dict[str, QPushButton] = {}
+        self.alike = QCheckBox("&Answer the same for all other bags that ask this")
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(SPACE_2)
+        self._room = QVBoxLayout()
+        inside.addLayout(self._room)
+        inside.addWidget(self.alike)
+        self.hide()
+
+    def forget(self) -> None:
+        """Other bags come: an answer for all of those before does not count for them."""
+        self._always.clear()
+        self._given.clear()
+
+    def show_jobs(self, views: Sequence[JobView]) -> None:
+        """Show the question of the first that asks one; nothing where none does."""
+        waiting = []
+        for view in views:
+            asked = view.question
+            if asked is None or (view.id, asked.question) in self._given:
+                continue
+            if (choice := self._always.get(asked.question)) is not None:
+                self._answer(view.id, asked.question, choice)
+            else:
+                waiting.append((view, asked))
+        now = (waiting[0][0].id, waiting[0][1].question, len(waiting)) if waiting else ("", "", 0)
+        if now != self._shown:
+            self._shown = now
+            self._show(waiting, several=sum(view.state in ALIVE for view in views) > 1)
+
+    def _show(self, waiting: list[tuple[JobView, Asked]], *, several: bool) -> None:
+        clear(self._room)
+        self.notice, self.answers = None, {}
+        self.setVisible(bool(waiting))
+        self.alike.setVisible(several)
+        if not waiting:
+            return
+        view, asked = waiting[0]
+        name = Path(str(getattr(view.request, "path", ""))).name or view.title
+        hint = f"{name}. Suggested: {said(asked.default)}."
+        if len(waiting) > 1:
+            hint += f" {words.count(len(waiting) - 1)} more ask something."
+        for choice in asked.choices:
+            text = _WORDS.get(choice, choice.replace("-", " ").capitalize())
+            self.answers[choice] = button(
+                text, partial(self._chosen, view.id, asked.question, choice), primary=choice == asked.default
+            )
+        self.notice = Notice(asked.text, "warning", hint, *self.answers.values(), dismissable=False)
+        self._room.addWidget(self.notice)
+        announce(self, f"{asked.text} {hint}", urgent=True)
+
+    def _chosen(self, job: str, question: str, choice: str) -> None:
+        if self.alike.isVisible() and self.alike.isChecked():
+            self._always[question] = choice
+            self.alike.setChecked(False)
+        self._answer(job, question, choice)
+        self._shown = ("", "", 0)
+        self._show([], several=False)
+
+    def _answer(self, job: str, question: str, choice: str) -> None:
+        # The job needs a moment until it has heard it, and goes on asking meanwhile.
+        self._given.add((job, question))
+        self._bridge.answer(job, question, choice)
+
+
+def said(choice: str) -> str:
+    """An answer as a sentence names it: "Do not unpack"."""
+    return _WORDS.get(choice, choice.replace("-", " ").capitalize()).replace("&", "")
