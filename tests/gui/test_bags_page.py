@@ -172,7 +172,7 @@ def test_a_bag_is_looked_at_completed_and_then_whole(
     async def body() -> None:
         assert drop(page.drop, QUrl.fromLocalFile(str(bag)))
         await until(lambda: settled(page) and page.facts.isVisible())
-        assert page.card.title.text() == "The bag is valid, but not complete"
+        assert page.card.title.text() == "The bag is not complete yet"
         assert "96 files listed to be fetched" in page.facts.figures.text()
         assert f"{sandbox.root} of catalog {sandbox.catalog} on {sandbox.host}" in page.facts.origin.text()
         QTest.mouseClick(page.facts.more, LEFT)
