@@ -7,6 +7,7 @@ does not, docs/validation.md says why.
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +38,37 @@ KINDS: list[tuple[str, Make, tuple[str, ...], set[str], set[str], bool | None]] 
     ("latin-1", lambda at, v: put(at, version=v, encoding="ISO-8859-1", info="A: é\n"), ALL, set(), set(), AGREED),
     ("utf-16", lambda at, v: put(at, version=v, encoding="UTF-16", info="A: é\n"), ALL, set(), set(), None),
     ("several algorithms", lambda at, v: put(at, version=v, algorithms=("md5", "sha512")), ALL, set(), set(), AGREED),
-    ("a newer algorithm", lambda at, v: put(at, version=v, algorithms=("sha3_256",)), ALL, set(), {"manifest-name"}, AGREED),
-    ("empty line", lambda at, v: put(at, version=v, manifest=LINE + "\n"), ALL, set(), set(), AGREED),
+    ("a newer algorithm", lambda at, v: put(at, version=v, algorithms=("sha3_256",)), OLD, set(), {"manifest-name"}, AGREED),
+    ("a newer algorithm", lambda at, v: put(at, version=v, algorithms=("sha3_256",), tags=False), ("1.0",), {"manifest-name"}, set(), False),
+    ("an algorithm in capitals", lambda at, v: _rename(put(at, version=v, tags=False), "manifest-sha256.txt", "manifest-SHA-256.txt"), ("1.0",), {"manifest-name"}, set(), None),
+    ("old algorithms", lambda at, v: put(at, version=v, algorithms=("md5", "sha1")), OLD, set(), set(), AGREED),
+    ("old algorithms", lambda at, v: put(at, version=v, algorithms=("md5", "sha1")), ("1.0",), set(), {"weak-algorithm"}, AGREED),
+    ("an old algorithm beside a strong one", lambda at, v: put(at, version=v, algorithms=("md5", "sha512")), ALL, set(), set(), AGREED),
+    ("a short blake2", lambda at, v: put(at, version=v, tags=False, algorithms=("sha512",), extra={"manifest-blake2b256.txt": f"{hashlib.blake2b(b'hello' + bytes([10]), digest_size=32).hexdigest()}  data/hello.txt\n".encode()}), ALL, set(), set(), None),
+    ("a wrong blake2", lambda at, v: put(at, version=v, tags=False, algorithms=("sha512",), extra={"manifest-blake2b256.txt": b"0" * 64 + b"  data/hello.txt\n"}), ALL, {"checksum"}, set(), None),
+    ("utf-16, big end first, no mark", lambda at, v: _wide(put(at, version=v, tags=False), "utf-16-be"), ALL, set(), set(), None),
+    ("utf-16, little end first, no mark", lambda at, v: _wide(put(at, version=v, tags=False), "utf-16-le"), ALL, set(), set(), None),
+    ("forms in fetch.txt", lambda at, v: put(at, {NFC: b"1"}, version=v, fetch=f"https://h/ 1 {NFD}\n"), ALL, set(), {"name-form"}, None),
+    ("a bare percent in fetch.txt", lambda at, v: put(at, {"data/5%": b"1"}, version=v, fetch="https://h/ 1 data/5%\n"), ("1.0",), {"percent"}, set(), None),
+    ("percents in an address", lambda at, v: put(at, version=v, fetch="https://h/a%20b 6 data/hello.txt\n"), ALL, set(), set(), AGREED),
+    ("an address without its kind", lambda at, v: put(at, version=v, fetch="/hatrac/x 6 data/hello.txt\n"), ("1.0",), {"relative-url"}, set(), None),
+    ("an address without its kind", lambda at, v: put(at, version=v, fetch="/hatrac/x 6 data/hello.txt\n"), OLD, set(), set(), None),
+    ("fetch twice", lambda at, v: put(at, version=v, fetch="https://h/x 6 data/hello.txt\nhttps://i/x - data/hello.txt\n"), ALL, set(), {"listed-twice"}, None),
+    ("fetch twice, otherwise", lambda at, v: put(at, version=v, fetch="https://h/x 6 data/hello.txt\nhttps://h/x 7 data/hello.txt\n"), ALL, {"contradiction"}, {"listed-twice"}, None),
+    ("fetch of a tag file", lambda at, v: put(at, version=v, fetch="https://h/x 6 bagit.txt\n"), ALL, {"unsafe-path"}, set(), None),
+    ("a percent that escapes nothing", lambda at, v: put(at, {"data/50% b": b"2"}, version=v, manifest="{data/50% b}  data/50% b\n"), ("1.0",), {"percent"}, set(), False),
+    ("more is escaped than should be", lambda at, v: put(at, {"data/a b": b"2"}, version=v, manifest="{data/a b}  data/a%20b\n"), ("1.0",), {"percent", "missing", "unexpected"}, set(), None),
+    ("small letters escape, too", lambda at, v: put(at, {"data/a\nb%": b"2"}, version=v, manifest="{data/a\nb%}  data/a%0ab%25\n"), ("1.0",), set(), set(), None),
+    ("a folder is listed", lambda at, v: put(at, {"data/x/y": b"1"}, version=v, manifest=f"{{data/x/y}}  data/x/y\n{'0' * 64}  data/x\n"), ALL, {"missing"}, set(), None),
+    ("an empty third line", lambda at, v: put(at, declaration=f"BagIt-Version: {v}\nTag-File-Character-Encoding: UTF-8\n\n"), ("1.0",), {"malformed"}, set(), False),
+    ("an empty third line", lambda at, v: put(at, declaration=f"BagIt-Version: {v}\nTag-File-Character-Encoding: UTF-8\n\n"), OLD, set(), {"declaration-form"}, AGREED),
+    ("tag files that no tag manifest lists", lambda at, v: _untag(put(at, version=v, info="A: b\n"), "bag-info.txt"), ("1.0",), set(), {"not-in-tags"}, AGREED),
+    ("tag manifests differ", lambda at, v: _tag(put(at, version=v, algorithms=("md5", "sha256"), extra={}), "notes.txt", b"x"), ("1.0",), set(), {"not-in-tags"}, AGREED),
+    ("tag manifests differ", lambda at, v: _tag(put(at, version=v, algorithms=("md5", "sha256"), extra={}), "notes.txt", b"x"), OLD, set(), set(), AGREED),
+    ("still to be fetched", lambda at, v: put(at, version=v, manifest=f"{LINE}{'0' * 64}  data/x\n", fetch="https://h/x - data/x\n"), ALL, {"not-fetched"}, set(), AGREED),
+    ("fetch of what one manifest lacks", lambda at, v: _short(put(at, {"data/a": b"", **HELLO}, version=v, algorithms=("sha256", "sha1"), tags=False, fetch="https://h/a 0 data/a\n")), ("1.0",), {"not-in-manifest"}, set(), None),
+    ("empty line", lambda at, v: put(at, version=v, manifest=LINE + "\n"), OLD, set(), set(), AGREED),
+    ("empty line", lambda at, v: put(at, version=v, manifest=LINE + "\n"), ("1.0",), set(), {"empty-line"}, AGREED),
     ("tag folder", lambda at, v: put(at, version=v, extra={"meta/a.txt": b"x"}), ALL, set(), set(), AGREED),
     ("same field again", lambda at, v: put(at, version=v, info="A: 1\nA: 2\nA: 1\n"), ALL, set(), set(), AGREED),
     ("a bag in a bag", lambda at, v: put(at, {"data/b/bagit.txt": b"x", "data/b/data/x": b"1"}, version=v), ALL, set(), set(), AGREED),
@@ -68,7 +98,7 @@ KINDS: list[tuple[str, Make, tuple[str, ...], set[str], set[str], bool | None]] 
     # -- errors
     ("twice", lambda at, v: put(at, version=v, manifest=LINE * 2), ("1.0",), {"listed-twice"}, set(), AGREED),
     ("twice, otherwise", lambda at, v: put(at, version=v, manifest=f"{LINE}{'0' * 64}  data/hello.txt\n"), ALL, {"contradiction"}, set(), AGREED),
-    ("one manifest lacks it", lambda at, v: _short(put(at, {"data/a": b"", **HELLO}, version=v, algorithms=("md5", "sha1"), tags=False)), ("1.0",), {"not-in-manifest"}, set(), False),
+    ("one manifest lacks it", lambda at, v: _short(put(at, {"data/a": b"", **HELLO}, version=v, algorithms=("sha256", "sha1"), tags=False)), ("1.0",), {"not-in-manifest"}, set(), False),
     ("unknown algorithm alone", lambda at, v: _rename(put(at, version=v, tags=False), "manifest-sha256.txt", "manifest-x1.txt"), ALL, {"unknown-algorithm"}, {"unknown-algorithm"}, AGREED),
     ("space in the declaration", lambda at, v: put(at, declaration="BagIt-Version : 1.0\nTag-File-Character-Encoding: UTF-8\n"), ("1.0",), {"malformed"}, set(), False),
     ("space after the version", lambda at, v: put(at, declaration="BagIt-Version: 1.0 \nTag-File-Character-Encoding: UTF-8\n"), ("1.0",), {"malformed"}, set(), None),
@@ -114,9 +144,18 @@ def _without_data(bag: Path) -> Path:
     return bag
 
 
-def _tag(bag: Path, path: str) -> Path:
-    import hashlib
+def _wide(bag: Path, encoding: str) -> Path:
+    """The same in UTF-16, with no mark that tells the order of its bytes."""
+    declaration = bag / "bagit.txt"
+    declaration.write_text(declaration.read_text().replace("UTF-8", "UTF-16"))
+    manifest = bag / "manifest-sha256.txt"
+    manifest.write_bytes(manifest.read_text().encode(encoding))
+    return bag
 
+
+def _tag(bag: Path, path: str, content: bytes | None = None) -> Path:
+    if content is not None:
+        (bag / path).write_bytes(content)
     digest = hashlib.sha256((bag / path).read_bytes()).hexdigest()
     with (bag / "tagmanifest-sha256.txt").open("a") as file:
         file.write(f"{digest}  {path}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sqlite3
 import threading
@@ -13,7 +12,7 @@ from operator import itemgetter
 
 from satchel.core.bags.baginfo import Info
 from satchel.core.bags.declaration import Declaration
-from satchel.core.bags.digests import StoppedError
+from satchel.core.bags.digests import StoppedError, new_hash
 from satchel.core.bags.listing import Listing, Manifests
 from satchel.core.bags.manifests import decode_path, encode_path, library_name
 from satchel.core.bags.problems import NOT_FETCHED, Findings
@@ -188,10 +187,7 @@ class Completeness:
         """Whether every checksum that is listed for a file is that of no bytes."""
         sums = self._db.execute("SELECT algorithm, digest FROM listed WHERE path = ? AND NOT tag", (path,)).fetchall()
         libraries = [(library_name(algorithm), digest) for algorithm, digest in sums]
-        return all(
-            library is not None and hashlib.new(library, usedforsecurity=False).hexdigest() == digest
-            for library, digest in libraries
-        )
+        return all(library is not None and new_hash(library).hexdigest() == digest for library, digest in libraries)
 
     def remote(self) -> int:
         """How many files of fetch.txt are not here."""

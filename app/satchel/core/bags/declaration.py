@@ -69,8 +69,10 @@ def read_declaration(bag: Path, findings: Findings) -> Declaration | None:
         return None
     if not (_VERSION.fullmatch(texts[0]) and _ENCODING.fullmatch(texts[1])):
         findings.warning("declaration-form", NAME, "bagit.txt is not written as BagIt 1.0 wants it.", 1)
-    if any(line.text for line in found[2:]):
+    if any(line.text for line in found[2:]) or (not old and len(found) > 2):
         findings.error("malformed", NAME, "bagit.txt has more than two lines.", 3)
+    elif len(found) > 2:
+        findings.warning("declaration-form", NAME, "bagit.txt has more than two lines; they hold nothing.", 3)
     if not _is_encoding(encoding[1]):
         findings.error("malformed", NAME, f"{encoding[1][:40]!r} is not an encoding that is known here.", 2)
         return None

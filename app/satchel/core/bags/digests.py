@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 PIECE = 1 << 20
 READ = 1 << 18
@@ -13,12 +15,31 @@ READ = 1 << 18
 _OWN = threading.local()
 
 
+_OTHERS: dict[str, Callable[[], Any]] = {
+    "blake2b_160": partial(hashlib.blake2b, digest_size=20),
+    "blake2b_256": partial(hashlib.blake2b, digest_size=32),
+    "blake2b_384": partial(hashlib.blake2b, digest_size=48),
+    "sha512_224": partial(hashlib.new, "sha512_224", usedforsecurity=False),
+    "sha512_256": partial(hashlib.new, "sha512_256", usedforsecurity=False),
+}
+"""Those that hashlib has no constructor of their own for."""
+
+
+def new_hash(name: str) -> hashlib._Hash:
+    """A hash that nothing was put into yet, by hashlib's name for it or one of `_OTHERS`."""
+    if (other := _OTHERS.get(name)) is not None:
+        found: hashlib._Hash = other()
+        return found
+    # hashlib's own constructors are quicker than `new`, which matters where files are many and small.
+    made: hashlib._Hash = getattr(hashlib, name)(usedforsecurity=False)
+    return made
+
+
 class Hashers:
     """Several checksums of one stream of bytes."""
 
     def __init__(self, algorithms: Iterable[str]) -> None:
-        # hashlib's own constructors are quicker than `new`, which matters where files are many and small.
-        self._hashers = {a: getattr(hashlib, a)(usedforsecurity=False) for a in algorithms}
+        self._hashers = {a: new_hash(a) for a in algorithms}
         self.length = 0
 
     def update(self, data: bytes | memoryview) -> None:

@@ -11,6 +11,7 @@ import posixpath
 import re
 import sqlite3
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ from satchel.core.bags.problems import Findings, is_text, tellable
 
 _MANIFEST = re.compile(r"(tag)?manifest-(.+)\.txt", re.IGNORECASE)
 _PLAIN = re.compile(r"[a-z0-9]+")
+_WEAK = {"md5", "sha1"}
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Listing:
         self._findings = findings
         self._stopped = stop.is_set
         self.files = self.bytes = 0
+        self._has_forms = False
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("CREATE TABLE listed (path TEXT, algorithm TEXT, digest TEXT, line INTEGER, tag INTEGER)")
@@ -103,8 +106,11 @@ class Listing:
         library = library_name(written)
         algorithm = re.sub(r"[^a-z0-9]", "", written.lower())
         if not _PLAIN.fullmatch(written) and library is not None:
-            findings.warning(
-                "manifest-name", name, f"{name} should be {'tag' * tag}manifest-{algorithm}.txt (RFC 8493, 2.4)."
+            findings.either(
+                declared.strict,
+                "manifest-name",
+                name,
+                f"{name} should be {'tag' * tag}manifest-{algorithm}.txt (RFC 8493, 2.4).",
             )
         if library is None and not _PLAIN.fullmatch(written):
             return  # no algorithm's name: one of the other tag files that a bag may have (2.2.4)
@@ -145,6 +151,8 @@ class Listing:
                     if not line.number & 0xFF and self._stopped():
                         raise StoppedError
                     if not line.text and not line.problem:
+                        if declared.strict:
+                            once("empty-line", f"Line {line.number} of {name} holds nothing.", line.number)
                         continue
                     self._mark(name, line)
                     entry = read_entry(line, algorithm, old=old)
@@ -160,6 +168,8 @@ class Listing:
                             line.number,
                         )
                         continue
+                    if entry.bare and declared.strict:
+                        self._bare(name, path, line.number)
                     if entry.star:
                         once(
                             "md5sum",
@@ -236,6 +246,15 @@ class Listing:
                 if isinstance(found, str):
                     findings.error("malformed", name, f"Line {line.number} of {name} {found}.", line.number)
                     continue
+                if declared.strict and not found.absolute:
+                    findings.error(
+                        "relative-url",
+                        found.path,
+                        f"Line {line.number} of {name} has an address that does not begin with its kind, as https:.",
+                        line.number,
+                    )
+                if declared.strict and found.bare:
+                    self._bare(name, found.path, line.number)
                 if (reason := payload_safe(found.path)) is not None:
                     findings.error(
                         "unsafe-path",
@@ -246,10 +265,35 @@ class Listing:
                     continue
                 self._fetch_entry(_normal(found.path), found.length, line.number)
 
+    def _bare(self, name: str, path: str, line: int) -> None:
+        self._findings.error(
+            "percent",
+            path,
+            f"Line {line} of {name} has a percent sign that is not written as %25, as it must be.",
+            line,
+        )
+
+    def _other_form(self, path: str) -> str | None:
+        """A listed path that is the same but for the form of its Unicode."""
+        if path.isascii():
+            return None
+        if not self._has_forms:
+            self._has_forms = True
+            self._db.execute("CREATE TEMP TABLE form (nfc TEXT, path TEXT, PRIMARY KEY (nfc, path)) WITHOUT ROWID")
+            self._db.create_function("nfc", 1, lambda p: unicodedata.normalize("NFC", p), deterministic=True)
+            self._db.execute(
+                "INSERT OR IGNORE INTO form SELECT nfc(path), path FROM listed WHERE NOT tag AND path GLOB '*[^ -~]*'"
+            )
+        nfc = unicodedata.normalize("NFC", path)
+        rows = self._db.execute("SELECT path FROM form WHERE nfc = ? LIMIT 2", (nfc,)).fetchall()
+        return str(rows[0][0]) if len(rows) == 1 else None
+
     def _fetch_entry(self, path: str, length: int | None, line: int) -> None:
         if not self._is_listed(path):
             # bdbag escapes the names in fetch.txt as in addresses, those in manifests not.
             plain = unquote(path)
+            if (other := self._other_form(path)) is not None:
+                plain = other
             if plain != path and payload_safe(plain) is None and self._is_listed(plain):
                 self._findings.warning(
                     "name-form", plain, f"Line {line} of fetch.txt writes the name of {plain} in another form.", line
@@ -257,7 +301,11 @@ class Listing:
                 path = plain
             else:
                 self._findings.error("not-listed", path, f"Line {line} of fetch.txt is of a file in no manifest.", line)
-        before = self._db.execute("SELECT line FROM fetch WHERE path = ?", (path,)).fetchone()
+        before = self._db.execute("SELECT line, length FROM fetch WHERE path = ?", (path,)).fetchone()
+        if before is not None and None not in (before[1], length) and before[1] != length:
+            self._findings.error(
+                "contradiction", path, f"Line {line} of fetch.txt gives another length than line {before[0]}.", line
+            )
         if before is not None:
             self._findings.warning(
                 "listed-twice", path, f"Line {line} of fetch.txt is of the same file as line {before[0]}.", line
@@ -279,19 +327,42 @@ class Listing:
             )
 
     def tags(self, found: Manifests, declared: Declaration) -> None:
-        """Check that each tag manifest lists every payload manifest (RFC 8493, 2.2.1)."""
+        """Check what tag manifests list and do not (RFC 8493, 2.2.1), and advise on what manifests should be."""
         if not declared.strict:
             return
+        if found.algorithms and not found.unknown and set(found.algorithms) <= _WEAK:
+            self._findings.warning(
+                "weak-algorithm",
+                found.files[found.algorithms[0]],
+                f"The payload has checksums of {' and '.join(found.algorithms)} alone, which do not withstand forgery.",
+            )
+        should = [name for name in ("bagit.txt", "bag-info.txt", "fetch.txt") if is_file(self._bag / name)]
         for algorithm in found.tag_algorithms:
-            for name in found.files.values():
-                if not self._db.execute(
+            for name in (*found.files.values(), *should):
+                if self._db.execute(
                     "SELECT 1 FROM listed WHERE tag AND algorithm = ? AND path = ?", (algorithm, name)
                 ).fetchone():
+                    continue
+                if name in should:
+                    self._findings.warning("not-in-tags", name, f"tagmanifest-{algorithm}.txt should list {name}.")
+                else:
                     self._findings.error(
                         "manifest-not-in-tags",
                         name,
                         f"tagmanifest-{algorithm}.txt does not list {name}, as it must.",
                     )
+        if len(found.tag_algorithms) > 1:
+            self._tags_differ(len(found.tag_algorithms), {*found.files.values(), *should})
+
+    def _tags_differ(self, number: int, told: set[str]) -> None:
+        """Advise on tag files that not every tag manifest lists."""
+        for path, _ in self._db.execute(
+            "SELECT path, count(DISTINCT algorithm) AS n FROM listed WHERE tag GROUP BY path HAVING n < ? ORDER BY 1",
+            (number,),
+        ):
+            self._stop()
+            if path not in told and not re.fullmatch(r"tagmanifest-.+\.txt", path):
+                self._findings.warning("not-in-tags", path, f"{path} is in one tag manifest and not in another.")
 
     def walk(self, told: Callable[[int], None]) -> None:
         """Look for the files in data/. Calls `told` with numbers of files found. Raises StoppedError, OSError."""

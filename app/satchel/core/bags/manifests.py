@@ -17,18 +17,38 @@ _LIBRARY = {
     "sha3256": "sha3_256",
     "sha3384": "sha3_384",
     "sha3512": "sha3_512",
+    "sha512224": "sha512_224",
+    "sha512256": "sha512_256",
     "blake2b": "blake2b",
+    "blake2b160": "blake2b_160",
+    "blake2b256": "blake2b_256",
+    "blake2b384": "blake2b_384",
+    "blake2b512": "blake2b",
     "blake2s": "blake2s",
+    "blake2s256": "blake2s",
 }
-_DIGITS = {name: hashlib.new(library, usedforsecurity=False).digest_size * 2 for name, library in _LIBRARY.items()}
+for _name in ("sha512224", "sha512256"):
+    if _LIBRARY[_name] not in hashlib.algorithms_available:  # OpenSSL's, of which a system may have less
+        del _LIBRARY[_name]
+_DIGITS = {
+    "md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "sha3224": 56, "sha3256": 64,
+    "sha3384": 96, "sha3512": 128, "sha512224": 56, "sha512256": 64, "blake2b": 128, "blake2b160": 40,
+    "blake2b256": 64, "blake2b384": 96, "blake2b512": 128, "blake2s": 64, "blake2s256": 64,
+}  # fmt: skip
 LONGEST_LINE = 1 << 20
 """Bytes. A longer line is no manifest's."""
 _WIDE = ("utf-16", "utf-32")
+_MARKS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
 MOST_DIGITS = 18
 """Of a number of bytes or files. More would be no file's, and no database's integer."""
 _DECODE_OLD = re.compile(r"%(0D|0A)", re.IGNORECASE)
 _DECODE = re.compile(r"%(0D|0A|25)", re.IGNORECASE)
+_BARE = re.compile(r"%(?!0D|0A|25)", re.IGNORECASE)
 _ENTRY = re.compile(r"(?P<sum>[0-9A-Fa-f]+)[ \t]+(?P<star>\*?)(?P<path>.+)")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 _FETCH = re.compile(r"(?P<url>\S+)[ \t]+(?P<length>\S+)[ \t]+(?P<path>.+)")
 
 
@@ -47,6 +67,14 @@ def decode_path(text: str, *, old: bool = False) -> str:
     if "%" not in text:
         return text
     return (_DECODE_OLD if old else _DECODE).sub(lambda m: chr(int(m[1], 16)), text)
+
+
+def bare_percent(text: str) -> bool:
+    """Whether a path as it is written has a percent sign that escapes none of CR, LF and %: BagIt 1.0 has none such.
+
+    "those characters (and only those) MUST be percent-encoded" (RFC 8493, 2.1.3).
+    """
+    return "%" in text and _BARE.search(text) is not None
 
 
 def library_name(algorithm: str) -> str | None:
@@ -140,13 +168,16 @@ class _Narrow:
 
     def __init__(self, file: Reads, encoding: str) -> None:
         self._file = file
-        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._encoding = codecs.lookup(encoding).name
+        self._decoder: codecs.IncrementalDecoder | None = None
         self._ended = False
 
     def read(self, size: int, /) -> bytes:
         while not self._ended:
             piece = self._file.read(size)
             self._ended = not piece
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder(_with_order(self._encoding, piece))()
             try:
                 if text := self._decoder.decode(piece, final=not piece):
                     return text.encode()
@@ -154,6 +185,15 @@ class _Narrow:
                 self._ended = True
                 return b"\xff"
         return b""
+
+
+def _with_order(encoding: str, begin: bytes) -> str:
+    """UTF-16 or UTF-32 with the order of its bytes where no mark tells it: that in which the text's first letter, of
+    ASCII in every tag file, has its zeros; the big end first where neither is (RFC 2781, 4.3)."""
+    if encoding not in _WIDE or begin.startswith(_MARKS[encoding]):
+        return encoding
+    little = begin[:1] != b"\0" and begin[1:2] == b"\0"
+    return f"{encoding}-{'le' if little else 'be'}"
 
 
 class Entry(NamedTuple):
@@ -164,6 +204,8 @@ class Entry(NamedTuple):
     path: str
     star: bool = False
     """An asterisk stands before the path, as md5sum writes it in binary mode."""
+    bare: bool = False
+    """A percent sign in the path escapes nothing."""
 
 
 def read_entry(line: Line, algorithm: str, *, old: bool = False) -> Entry | str:
@@ -182,7 +224,7 @@ def read_entry(line: Line, algorithm: str, *, old: bool = False) -> Entry | str:
     digest, star, path = match.groups()
     if len(digest) != _DIGITS.get(algorithm, len(digest)):
         return f"has a checksum that is not {algorithm}'s length"
-    return Entry(line.number, digest.lower(), decode_path(path, old=old), bool(star))
+    return Entry(line.number, digest.lower(), decode_path(path, old=old), bool(star), bare_percent(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +235,13 @@ class Fetch:
     url: str
     length: int | None
     path: str
+    bare: bool = False
+    """A percent sign in the path escapes nothing."""
+
+    @property
+    def absolute(self) -> bool:
+        """Whether the address says of what kind it is (RFC 3986, 4.3), as BagIt 1.0 wants it."""
+        return _ABSOLUTE.match(self.url) is not None
 
 
 def read_fetch(line: Line, *, old: bool = False) -> Fetch | str:
@@ -207,7 +256,9 @@ def read_fetch(line: Line, *, old: bool = False) -> Fetch | str:
         return f"has the length {length[:40]!r}, which is no number"
     if len(length) > MOST_DIGITS:
         return f"has a length of {len(length)} digits, which no file has"
-    return Fetch(line.number, match["url"], None if length == "-" else int(length), decode_path(match["path"], old=old))
+    path = match["path"]
+    size = None if length == "-" else int(length)
+    return Fetch(line.number, match["url"], size, decode_path(path, old=old), bare_percent(path))
 
 
 def unsafe_path(path: str) -> str | None:
