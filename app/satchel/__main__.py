@@ -16,6 +16,10 @@ def main() -> int:
         from satchel.core.jobs.worker import main as worker
 
         return worker()
+    if arguments == ["look-worker"]:
+        from satchel.core.bags.inside.work import main as look
+
+        return look()
     if not arguments or arguments == ["--sandbox"]:
         from satchel.gui.app import main as window
 

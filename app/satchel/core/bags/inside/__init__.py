@@ -1,0 +1,1 @@
+"""Looking inside a bag: its payload as a tree, records as tables, and the links between them."""
