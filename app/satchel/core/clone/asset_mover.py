@@ -71,7 +71,7 @@ class Limits:
     def chunk_for(self, length: int) -> int:
         """How large an upload's chunks are."""
         least = -(-length // MOST_CHUNKS)
-        return max(self.chunk, -(-least // MEBI) * MEBI)
+        return self.chunk if least <= self.chunk else -(-least // MEBI) * MEBI
 
 
 class Place(Protocol):
