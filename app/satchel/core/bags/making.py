@@ -24,6 +24,7 @@ from satchel.core.bags.digests import PIECE, Hashers, StoppedError, hash_file
 from satchel.core.bags.manifests import ALGORITHMS
 from satchel.core.bags.names import safe_name
 from satchel.core.bags.packing import measure
+from satchel.core.bags.places import TAGS
 from satchel.core.bags.reading import is_file
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.workplace import workplace
@@ -34,7 +35,6 @@ from satchel.core.jobs.request import Request, Result
 
 MOVING = ".satchel-bag"
 """The folder in which files wait to become data/ while a bag is made in place."""
-TAGS = ".satchel-tags"
 AT_ONCE = 64
 How = Literal["copy", "link", "in-place"]
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+TAGS = ".satchel-tags"
+"""The folder in a bag that holds new tag files until they are all written. It is no part of the bag."""
+PLAN = "plan.json"
+"""The file in it that says what is done with them."""
+
 
 def is_file(path: Path) -> bool:
     """Whether there is a file, and no link to one."""
@@ -30,3 +35,8 @@ def is_inside(bag: Path, path: str) -> bool:
         if not is_folder(place):
             return False
     return is_file(bag / path)
+
+
+def is_unfinished(bag: Path) -> bool:
+    """Whether a change of a bag was decided on and not finished (`satchel.core.bags.changing`)."""
+    return is_folder(bag / TAGS) and is_file(bag / TAGS / PLAN)

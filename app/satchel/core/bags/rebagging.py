@@ -1,7 +1,8 @@
 """Changes what a bag says of itself: fields of bag-info.txt, and, where it is wanted, all checksums anew.
 
-New tag files are written beside the old ones and put in their places together, so that a failure before that leaves the
-bag as it was. When only bag-info changes, no other checksum is computed anew: damage stays visible.
+New tag files are written beside the old ones and put in their places together (`changing`): killed at any moment, the
+bag is as it was, or the next change finishes this one. When only bag-info changes, no other checksum is computed anew:
+damage stays visible.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
-import shutil
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from satchel.core.bags.changing import abandon, commit, finish, prepare
 from satchel.core.bags.digests import hash_file
-from satchel.core.bags.making import TAGS, check_label
+from satchel.core.bags.making import check_label
 from satchel.core.bags.manifests import ALGORITHMS, encode_path, info_lines, lines, read_entry, unsafe_path
 from satchel.core.bags.packing import measure
+from satchel.core.bags.places import is_unfinished
 from satchel.core.bags.reading import PARTS, Bag, inside, is_file, is_folder, open_bag
 from satchel.core.bags.threads import in_thread
-from satchel.core.bags.writer import Entry, Inventory, sync_folder, write_tags
+from satchel.core.bags.writer import Entry, Inventory, write_tags
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context, Stage
 from satchel.core.jobs.request import Request, Result
@@ -64,10 +67,15 @@ async def run(request: RebagRequest, context: Context) -> RebagResult:
         SatchelError: it is no bag, or cannot be what is asked for.
     """
     bag = await asyncio.to_thread(open_bag, Path(request.path))
+    if await asyncio.to_thread(is_unfinished, bag.folder):
+        await in_thread(threading.Event(), finish, bag.folder)
+        context.log("A change of this bag that was interrupted was finished.")
+        if not (request.info or request.remove or request.remanifest):
+            algorithms = (await asyncio.to_thread(open_bag, bag.folder)).algorithms
+            return RebagResult(path=str(bag.folder), algorithms=algorithms, files=0, bytes=0, written=())
+        bag = await asyncio.to_thread(open_bag, bag.folder)
     await asyncio.to_thread(_check, request, bag)
-    tags = bag.folder / TAGS
-    await asyncio.to_thread(shutil.rmtree, tags, ignore_errors=True)
-    await asyncio.to_thread(tags.mkdir)
+    tags = await asyncio.to_thread(prepare, bag.folder)
     try:
         files = size = 0
         if request.remanifest:
@@ -86,9 +94,10 @@ async def run(request: RebagRequest, context: Context) -> RebagResult:
             algorithms = bag.algorithms
             with context.stage("tags", "Write bag-info"):
                 await in_thread(context.cancelled, _only_info, request, bag, tags)
-        written = await asyncio.shield(asyncio.to_thread(_replace, bag, tags, request.remanifest))
+        # Not to be stopped: half of it is nothing.
+        written = await in_thread(threading.Event(), _replace, bag, tags, request.remanifest)
     finally:
-        await asyncio.to_thread(shutil.rmtree, tags, ignore_errors=True)
+        await asyncio.to_thread(abandon, bag.folder)
     return RebagResult(
         path=str(bag.folder), algorithms=tuple(algorithms), files=files, bytes=size, written=tuple(written)
     )
@@ -112,8 +121,6 @@ def _check(request: RebagRequest, bag: Bag) -> None:
         raise SatchelError(
             Kind.INVALID, f"Fetching files into {bag.folder} was not finished.", f"satchel materialize {bag.folder}"
         )
-    if os.path.lexists(bag.folder / TAGS) and not is_folder(bag.folder / TAGS):
-        raise SatchelError(Kind.INVALID, f"{bag.folder / TAGS} is not a folder.", "Remove it, and look why.")
 
 
 def _info(request: RebagRequest, bag: Bag) -> list[tuple[str, str]]:
@@ -243,14 +250,7 @@ def _others(bag: Bag, tags: Path, algorithms: Sequence[str]) -> None:
 
 def _replace(bag: Bag, tags: Path, everything: bool) -> list[str]:
     """Put the new tag files into the places of the old."""
-    written = sorted(entry.name for entry in tags.iterdir())
-    for name in written:
-        (tags / name).replace(bag.folder / name)
-    if everything:
-        for old in (*bag.manifests.values(), *bag.tag_manifests.values()):
-            if old.name not in written:
-                old.unlink(missing_ok=True)
-        if "fetch.txt" not in written:
-            (bag.folder / "fetch.txt").unlink(missing_ok=True)
-    sync_folder(bag.folder)
-    return written
+    written = {entry.name for entry in tags.iterdir()}
+    old = [path.name for path in (*bag.manifests.values(), *bag.tag_manifests.values())]
+    gone = [name for name in (*old, "fetch.txt") if name not in written] if everything else []
+    return commit(bag.folder, gone)

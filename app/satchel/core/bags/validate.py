@@ -30,7 +30,7 @@ from satchel.core.bags.completeness import Completeness
 from satchel.core.bags.declaration import Declaration, read_declaration
 from satchel.core.bags.digests import StoppedError
 from satchel.core.bags.listing import Listing, Manifests
-from satchel.core.bags.places import is_folder
+from satchel.core.bags.places import TAGS, is_folder, is_unfinished
 from satchel.core.bags.problems import Findings, Problem, tellable, visible
 from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
@@ -280,6 +280,10 @@ class _Check:
             return None
         if not is_folder(self._bag / "data"):
             self._findings.error("no-payload", "data", "There is no folder data/, which holds a bag's payload.")
+        if is_unfinished(self._bag):
+            self._findings.warning(
+                "unfinished", TAGS, f"A change of this bag was interrupted: satchel rebag {self._source} finishes it."
+            )
         self._manifests = self._listing.manifests(declared)
         self._listing.tags(self._manifests, declared)
         self._info = read_info(self._bag, declared, self._findings, self._context.cancelled)
