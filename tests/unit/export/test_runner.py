@@ -15,7 +15,7 @@ import pytest
 
 from sandbox_process import SandboxProcess
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.export import runner
+from satchel.core.export import finishing, runner
 from satchel.core.export.leftovers import KEY, leftovers
 from satchel.core.export.request import ExportRequest, ExportResult
 from satchel.core.jobs.request import Access
@@ -60,9 +60,10 @@ def cut(monkeypatch: pytest.MonkeyPatch, what: str) -> Callable[[], None]:
     def fail(*_args: Any, **_kwargs: Any) -> None:
         raise PowerCutError
 
-    before = getattr(runner, what)
-    monkeypatch.setattr(runner, what, fail)
-    return lambda: monkeypatch.setattr(runner, what, before)
+    place = runner if hasattr(runner, what) else finishing
+    before = getattr(place, what)
+    monkeypatch.setattr(place, what, fail)
+    return lambda: monkeypatch.setattr(place, what, before)
 
 
 @pytest.mark.parametrize("archive", ["zip", "none"])
@@ -94,7 +95,7 @@ def make(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("archive", ["zip", "none"])
-@pytest.mark.parametrize("what", ["_clear", "_size_of", "_place", "_mark"])
+@pytest.mark.parametrize("what", ["clear", "size_of", "place", "_mark"])
 async def test_ended_before_that_nothing_looks_finished_and_it_goes_on(
     sandbox: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: str, what: str
 ) -> None:
@@ -136,7 +137,7 @@ async def test_a_name_that_is_taken_at_the_last_moment_stays_somebody_elses(
     """As by another export into the same folder."""
     job = Job(sandbox, tmp_path, name="mine", archive=archive)
     goal = job.out / ("mine" if archive == "none" else "mine.tgz")
-    mark = runner._mark
+    mark = finishing._mark
 
     def late(made: Path) -> list[int]:
         if archive == "none":
@@ -152,7 +153,7 @@ async def test_a_name_that_is_taken_at_the_last_moment_stays_somebody_elses(
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     else:
-        monkeypatch.setattr(runner, "_mark", late)
+        monkeypatch.setattr(finishing, "_mark", late)
         with pytest.raises(SatchelError) as caught:
             await job.run()
         assert caught.value.kind is Kind.FILES
@@ -160,7 +161,7 @@ async def test_a_name_that_is_taken_at_the_last_moment_stays_somebody_elses(
         assert (goal / "x" if archive == "none" else goal).read_text() == "somebody's"
         assert job.seen() == [goal.name]
         (shutil.rmtree if archive == "none" else Path.unlink)(goal)
-        monkeypatch.setattr(runner, "_mark", mark)
+        monkeypatch.setattr(finishing, "_mark", mark)
     result = await job.run()
     assert (result.bag or result.archive) == str(goal)
     assert job.seen() == [goal.name]

@@ -6,7 +6,9 @@ docs/bag.md says what is guaranteed.
 
 from __future__ import annotations
 
+import bz2
 import errno
+import lzma
 import os
 import secrets
 import tarfile
@@ -22,6 +24,9 @@ from satchel.core.bags.digests import PIECE, StoppedError
 from satchel.core.bags.writer import sync_folder
 
 ENDINGS = {"zip": ".zip", "tgz": ".tgz"}
+MORE_ENDINGS = {**ENDINGS, "tar": ".tar", "bz2": ".bz2", "xz": ".xz"}
+"""With those that export specs may name besides, as bdbag calls their files."""
+Kind = Literal["zip", "tgz", "tar", "bz2", "xz"]
 _PACKED = frozenset(
     {
         ".png",
@@ -56,7 +61,7 @@ def members(bag: Path) -> list[str]:
 def pack(
     bag: Path,
     target: Path,
-    kind: Literal["zip", "tgz"],
+    kind: Kind,
     name: str,
     when: datetime,
     *,
@@ -70,7 +75,7 @@ def pack(
     Args:
         bag: the folder.
         target: the archive; it appears only when it is whole and on the disk.
-        kind: zip or tgz.
+        kind: which. zip, tgz and tar give the same bytes everywhere; bz2 and xz, wherever the libraries are the same.
         name: the folder's name inside the archive.
         when: the time of every member, UTC.
         stop: ends the packing with `StoppedError` when set.
@@ -89,8 +94,7 @@ def pack(
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "w+b") as file:
-            write = _zip if kind == "zip" else _tgz
-            write(bag, file, name, when, lambda size, member: _tick(stop, told, size, member))
+            _WRITERS[kind](bag, file, name, when, lambda size, member: _tick(stop, told, size, member))
             file.flush()
             os.fsync(file.fileno())
         if os.path.lexists(target):
@@ -144,19 +148,49 @@ def _pin(inside: IO[bytes]) -> None:
 
 
 def _tgz(bag: Path, file: IO[bytes], name: str, when: datetime, tick: Tick) -> None:
-    mtime = int(when.timestamp())
     packed = GzipWriter(file)
-    with tarfile.open(fileobj=cast(Any, packed), mode="w", format=tarfile.PAX_FORMAT) as archive:
+    _tar(bag, cast(Any, packed), name, when, tick, lambda source: packed.switch(stored=_packed(source)))
+    packed.finish()
+
+
+def _bz2(bag: Path, file: IO[bytes], name: str, when: datetime, tick: Tick) -> None:
+    with bz2.BZ2File(file, "wb") as packed:
+        _tar(bag, cast(Any, packed), name, when, tick)
+
+
+def _xz(bag: Path, file: IO[bytes], name: str, when: datetime, tick: Tick) -> None:
+    with lzma.LZMAFile(file, "wb") as packed:
+        _tar(bag, cast(Any, packed), name, when, tick)
+
+
+def _tar(
+    bag: Path,
+    file: IO[bytes],
+    name: str,
+    when: datetime,
+    tick: Tick,
+    before: Callable[[Path], object] = lambda _source: None,
+) -> None:
+    mtime = int(when.timestamp())
+    with tarfile.open(fileobj=cast(Any, file), mode="w", format=tarfile.PAX_FORMAT) as archive:
         for member in members(bag):
             source = bag / member
             info = tarfile.TarInfo(f"{name}/{member}")
             info.size = source.stat().st_size
             info.mtime = mtime
             info.mode = 0o644
-            packed.switch(stored=_packed(source))
+            before(source)
             with source.open("rb") as data:
                 archive.addfile(info, cast(Any, _Told(data, member, tick)))
-    packed.finish()
+
+
+_WRITERS: dict[str, Callable[[Path, IO[bytes], str, datetime, Tick], None]] = {
+    "zip": _zip,
+    "tgz": _tgz,
+    "tar": _tar,
+    "bz2": _bz2,
+    "xz": _xz,
+}
 
 
 class _Told:

@@ -7,20 +7,16 @@ and on the disk. What a phase has verified is in checkpoints or in the inventory
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import shutil
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from satchel.core.bags.archive import pack
-from satchel.core.bags.digests import StoppedError, hash_file
+from satchel.core.bags.digests import hash_file
 from satchel.core.bags.threads import in_thread
-from satchel.core.bags.writer import Entry, Inventory, sync_folder, sync_tree, write_tags
+from satchel.core.bags.writer import Entry, Inventory, write_tags
 from satchel.core.deriva import reach, snapshots
 from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import Catalog
@@ -30,6 +26,17 @@ from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import report
 from satchel.core.export.assets import Assets, listed
+from satchel.core.export.finishing import (
+    check_folder,
+    clear,
+    in_threads,
+    made_already,
+    must_be_free,
+    place,
+    remember,
+    remove_tags,
+    size_of,
+)
 from satchel.core.export.leftovers import KEY, work_folder
 from satchel.core.export.naming import asset_folders, bag_name, record_paths, target
 from satchel.core.export.records import Done, Records
@@ -39,7 +46,6 @@ from satchel.core.opened import opened
 
 MOST_WARNED = 20
 """Assets that are warned of one by one; the result and the bag list all."""
-_MADE = "made"
 _WHO = "as"
 _GATHERED = "gathered"
 _REACH = "reach.sqlite"
@@ -55,7 +61,7 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
     Raises:
         SatchelError: something that the person must know or do; what was done is kept for resuming.
     """
-    if (made := await asyncio.to_thread(_made_already, request, context)) is not None:
+    if (made := await asyncio.to_thread(made_already, ExportResult, context)) is not None:
         return made
     _check(request)
     async with Session.open(request.host, request.access, log=context.log) as session:
@@ -68,7 +74,7 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
             context.checkpoint("snapshot", catalog.snapshot)
             root = await catalog.entity_rid(request.rid)
             goal = target(request, root)
-            _must_be_free(goal)
+            must_be_free(goal)
             stage.note = f"snapshot {catalog.snapshot}"
         gathered = await reach.gather(catalog, request.rid, request.offers, context.folder / _REACH, context=context)
         try:
@@ -117,13 +123,7 @@ async def _solved(gathered: reach.Gathered, request: ExportRequest, context: Con
 
 def _check(request: ExportRequest) -> None:
     """Look at the folder before anything is asked of the server."""
-    out = Path(request.out)
-    if not out.exists():
-        raise SatchelError(Kind.FILES, f"There is no folder {out}.", "Make it, or choose another.")
-    if not out.is_dir():
-        raise SatchelError(Kind.FILES, f"{out} is a file, not a folder.", "Choose a folder.")
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise SatchelError(Kind.FILES, f"You may not write into {out}.", "Choose another folder.")
+    check_folder(request.out)
     wrong = [a for a in request.algorithms if a not in ("md5", "sha1", "sha256", "sha512")]
     if wrong or not request.algorithms:
         raise SatchelError(
@@ -189,7 +189,7 @@ class _Export:
         size = self.reached.size
         bag_bytes = size.rows * ROW_BYTES + (size.asset_bytes if self.request.materialize else 0)
         needed = bag_bytes * (1 if self.request.archive == "none" else 2)
-        there = await asyncio.to_thread(_size_of, work)
+        there = await asyncio.to_thread(size_of, work)
         free = shutil.disk_usage(self.goal.parent).free
         if needed - there > free:
             raise SatchelError(
@@ -315,7 +315,7 @@ class _Export:
         )
 
         def write() -> None:
-            _remove_tags(bag)
+            remove_tags(bag)
             extra = []
             if problems:
                 (bag / "satchel").mkdir(exist_ok=True)
@@ -341,8 +341,8 @@ class _Export:
                         "The disk may be failing. Delete the job with its leftovers and export again.",
                     )
 
-            await _in_threads(here, check)
-            await asyncio.to_thread(_clear, bag, {entry.path for entry in here})
+            await in_threads(here, check)
+            await asyncio.to_thread(clear, bag, {entry.path for entry in here})
             stage.note = f"{len(here):,} files"
 
     async def _deliver(self, bag: Path, result: ExportResult) -> None:
@@ -350,10 +350,10 @@ class _Export:
         request, context, goal = self.request, self.context, self.goal
         if request.archive == "none":
             with context.stage("finish", "Put the bag in its place"):
-                await in_thread(context.cancelled, _place, bag, goal, self._remember(result))
+                await in_thread(context.cancelled, place, bag, goal, remember(self.context, result))
         else:
             kind = request.archive
-            total = await asyncio.to_thread(_size_of, bag)
+            total = await asyncio.to_thread(size_of, bag)
             with context.stage("pack", "Pack the bag", total=total, unit="bytes") as stage:
 
                 def told(size: int, member: str) -> None:
@@ -366,15 +366,8 @@ class _Export:
                 await asyncio.to_thread(packed.unlink, missing_ok=True)
                 stop = context.cancelled
                 await in_thread(stop, pack, bag, packed, kind, bag.name, when, stop=stop, told=told, temporary=part)
-                await in_thread(stop, _place, packed, goal, self._remember(result))
+                await in_thread(stop, place, packed, goal, remember(self.context, result))
         await asyncio.to_thread(shutil.rmtree, bag.parent, ignore_errors=True)
-
-    def _remember(self, result: ExportResult) -> Callable[[Path], None]:
-        """Keeps the result just before the finished work gets its name.
-
-        Killed between that and the end of the job, the resumed one would find its own work in its way.
-        """
-        return lambda made: self.context.checkpoint(_MADE, {"mark": _mark(made), "result": msgspec.to_builtins(result)})
 
     def _result(self, done: Sequence[Done], size: int, problems: Sequence[AssetProblem]) -> ExportResult:
         reached = {table.name: table for table in self.reached.tables}
@@ -406,13 +399,6 @@ class _Export:
         )
 
 
-def _must_be_free(goal: Path) -> None:
-    if os.path.lexists(goal):
-        raise SatchelError(
-            Kind.FILES, f"{goal} is already there.", "Choose another folder or name; nothing is overwritten."
-        )
-
-
 def _only(digests: dict[str, str], algorithms: Sequence[str]) -> dict[str, str]:
     return {algorithm: digests[algorithm] for algorithm in algorithms}
 
@@ -426,98 +412,3 @@ async def _all(work: Sequence[Coroutine[Any, Any, Done]]) -> list[Done]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _in_threads(entries: Sequence[Entry], check: Callable[[Entry], None]) -> None:
-    """Check files in as many threads as there are processors; small ones in batches."""
-    workers = min(4, os.cpu_count() or 1)
-    batches = [entries[start::workers] for start in range(workers)]
-
-    def some(batch: Sequence[Entry]) -> None:
-        for entry in batch:
-            check(entry)
-
-    try:
-        await asyncio.gather(*(asyncio.to_thread(some, batch) for batch in batches if batch))
-    except StoppedError:
-        raise asyncio.CancelledError from None
-
-
-def _clear(bag: Path, listed_files: set[str]) -> None:
-    """Remove files below data/ that are in no manifest: leftovers of assets that turned out wrong."""
-    for root, folders, names in os.walk(bag / "data", topdown=False):
-        for name in names:
-            path = Path(root) / name
-            if path.relative_to(bag).as_posix() not in listed_files:
-                path.unlink()
-        if not names and not folders and Path(root) != bag / "data":
-            Path(root).rmdir()
-
-
-def _place(made: Path, goal: Path, before: Callable[[Path], None]) -> None:
-    """Give a bag's folder, or an archive that is on the disk already, its name."""
-    folder = made.is_dir()
-    if folder:
-        sync_tree(made)
-    _must_be_free(goal)
-    before(made)
-    try:
-        if folder:
-            made.rename(goal)  # fails where a folder is that holds something
-        else:
-            _rename_file(made, goal)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-            _must_be_free(goal)
-        raise
-    sync_folder(goal.parent)
-
-
-def _rename_file(made: Path, goal: Path) -> None:
-    """Rename a file unless the name is taken, even if it was taken this very moment."""
-    try:
-        os.link(made, goal)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links; the name was free when last looked at
-        made.rename(goal)
-    else:
-        made.unlink()
-
-
-def _mark(made: Path) -> list[int]:
-    """What stays of a folder or file when it is renamed, and is another's for any other."""
-    status = made.lstat()
-    return [status.st_ino, status.st_mtime_ns, status.st_mode, 0 if made.is_dir() else status.st_size]
-
-
-def _made_already(request: ExportRequest, context: Context) -> ExportResult | None:
-    """The result of a run that gave the work its name and was killed before it could say so."""
-    kept = context.recall(_MADE)
-    if kept is None:
-        return None
-    result = msgspec.convert(kept["result"], ExportResult)
-    goal = Path(result.bag or result.archive or "")
-    if not os.path.lexists(goal) or _mark(goal) != list(kept["mark"]):
-        return None
-    shutil.rmtree(work_folder(goal, context.job_id), ignore_errors=True)
-    return result
-
-
-def _remove_tags(bag: Path) -> None:
-    """Remove tag files of an interrupted run: this one may have others."""
-    for path in list(bag.iterdir()):
-        if path.name == "data":
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _size_of(folder: Path) -> int:
-    """Bytes below a folder; 0 where there is none."""
-    return sum((Path(root) / name).stat().st_size for root, _, names in os.walk(folder) for name in names)
-
-
-__all__ = ["run"]
