@@ -285,6 +285,10 @@ class _Export:
         files = (Asset(table, r.row, prefix + r.path, _below(r.url, own), r.length, r.sums) for r in inside)
         with self.context.stage("assets", "Fetch the assets", total=len(inside), unit="files") as stage:
             await work.fetch(iter(files), stage)
+        # What a spec downloads is in the bag's own manifests, what it lists in those of its row's checksums as well.
+        own_files = [inventory.get(prefix + r.path) for r in inside if r.path in fetched]
+        kept = [Entry(e.path, e.length, {a: e.digests[a] for a in algorithms}) for e in own_files if e is not None]
+        await asyncio.to_thread(inventory.add, kept)
         self.problems += sorted(work.problems, key=lambda p: (p.table, p.rid, p.url))
 
     def _tell_problems(self) -> None:
