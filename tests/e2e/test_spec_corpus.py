@@ -61,8 +61,8 @@ async def test_the_same_bag(
 
 
 LOST = {"chaise-server-side", "fetch-and-md5", "fetch-and-tables", "fetch-one"}
-"""Three pictures of the demo catalog are called same.png. deriva-py lists one of them, with the address of the first and
-the checksum of the last; here each is listed, under a name of its own."""
+"""Three pictures of the demo catalog are called same.png. deriva-py lists one, with the address of the first and the
+checksum of the last; here each is listed, under a name of its own."""
 
 
 def without_lost(ours: Contents, others: Contents) -> None:
