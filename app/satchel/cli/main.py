@@ -81,6 +81,10 @@ def _run(argv: list[str], output: Output) -> int:
         options = parse(argv)
     except SystemExit as end:  # help
         return int(end.code or 0)
+    if getattr(options, "ca", None) is not None and getattr(options, "credential", "") is None:
+        from satchel.cli.passphrase import unlock
+
+        unlock()
     return int(options.run(options, output))
 
 

@@ -153,7 +153,7 @@ def _open(choice: Choice) -> Vault:
             except OSError as error:
                 raise NoKeyring(f"the passphrase in {named} cannot be read ({error.strerror})") from None
             except (UnicodeDecodeError, WrongPassphrase):
-                raise NoKeyring(f"what is in {named} does not open the encrypted file") from None
+                raise NoKeyring(f"what is in {named} does not open the encrypted file", locked=True) from None
         case _:
             return KeyringVault(choice.backend)
 

@@ -116,6 +116,19 @@ async def sign_in(host: str, user: str, password: str, access: Access | None = N
             ) from None
 
 
+async def prolong(host: str, credential: Credential, access: Access | None = None) -> Person:
+    """Make a session last as long as the server lets it.
+
+    Raises:
+        SatchelError: it has run out.
+    """
+    async with Session.open(host, access, credential=credential, policy=BRISK) as session:
+        answer = await session.request("PUT", PATH, also=(401, 404))
+        if answer.status >= 300:
+            raise faults.from_status(session.host, PATH, 401, "", b"", signed_in=True)
+        return _person(answer.json(), session.host)
+
+
 async def sign_out(host: str, credential: Credential, access: Access | None = None) -> bool:
     """End the session on the server. Returns whether there was one. Raises SatchelError."""
     async with Session.open(host, access, credential=credential, policy=BRISK) as session:

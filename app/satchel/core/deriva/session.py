@@ -542,6 +542,10 @@ async def _secret_of(
             _log.warning(message)
 
     found = await credentials.lookup(host, access, warn=warn)
+    if found is not None and access.credential is None:
+        from satchel.core.deriva import renewal
+
+        found = await renewal.fresh(host, found, warn)
     return found.headers if found is not None else {}
 
 

@@ -73,6 +73,14 @@ class Logged(Event, tag="log", frozen=True, kw_only=True):
     message: str
 
 
+class Confirm(Event, tag="confirm", frozen=True, kw_only=True):
+    """A sign-in waits for a page to be confirmed in a browser."""
+
+    page: str
+    code: str = ""
+    """What the page asks for, or shows to be compared; empty: nothing."""
+
+
 class Asked(Event, tag="question", frozen=True, kw_only=True):
     """The job waits for an answer, one of `choices`."""
 
@@ -82,4 +90,4 @@ class Asked(Event, tag="question", frozen=True, kw_only=True):
     default: str
 
 
-AnyEvent = JobStarted | StageBegan | StageProgress | StageEnded | Warned | Logged | Asked
+AnyEvent = JobStarted | StageBegan | StageProgress | StageEnded | Warned | Logged | Asked | Confirm

@@ -9,6 +9,7 @@ Paths and bodies are those of Credenza (github.com/informatics-isi-edu/credenza)
     POST device/logout                 ends a device's session
     POST, DELETE service/token         a token for a name and a password, as client id and secret
     GET, PUT, POST, DELETE session     as webauthn, which Credenza stands in for
+    GET preauth, discovery             how one signs in: a form for name and password; no scopes of Globus
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ class CredenzaService:
         match parts:
             case ["session"]:
                 return await self.authn.handle(request)
+            case ["preauth"] if method in ("GET", "HEAD"):
+                # As webauthn tells of its database provider: names and passwords of its own.
+                fields = [{"type": "text", "name": "username"}, {"type": "password", "name": "password"}]
+                form = {"method": "POST", "action": "/authn/session", "input_fields": fields}
+                return web.json_response({"authentication_type": "database", "login_form": form})
+            case ["discovery"] if method in ("GET", "HEAD"):
+                return web.json_response({})  # no scopes of Globus Auth
             case ["device", "start"] if method == "POST":
                 return self._start(request)
             case ["device", "verify"] if method in ("GET", "HEAD"):
