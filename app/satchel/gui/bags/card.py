@@ -32,6 +32,9 @@ class VerdictCard(Card):
         self.path = CopyLabel("", "Bag", "caption", "muted")
         self.checks = CopyLabel("", "Checked", "caption", "muted")
         self.resume = button("&Resume", icon="play", primary=True)
+        self.repair = button(
+            "&Repair", icon="drop", primary=True, tip="Fetch the changed, damaged and lost files anew, and nothing else"
+        )
         self.full = button("Check every &checksum", icon="check-bag", primary=True)
         self.again = button("Check again", icon="refresh")
         self.open = button("Open folder", icon="folder")
@@ -41,7 +44,7 @@ class VerdictCard(Card):
         words.addWidget(self.text)
         words.addWidget(self.checks)
         words.addWidget(self.path)
-        line = row(self._mark, words, self.resume, self.full, self.again, self.open, spacing=SPACE_3)
+        line = row(self._mark, words, self.resume, self.repair, self.full, self.again, self.open, spacing=SPACE_3)
         line.setStretch(1, 1)
         line.setSpacing(SPACE_4)
         self.body.addLayout(line)
@@ -78,5 +81,6 @@ class VerdictCard(Card):
         self.checks.setVisible(bool(checks))
         self.resume.setVisible(resumable)
         self.full.setVisible(less)
+        self.repair.hide()
         self.setAccessibleName(f"{title}. {text}")
         self.setContentsMargins(SPACE_2, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What can be done with the bag on the page: fetch what is missing, unpack, pack."""
+"""What can be done with the bag on the page: fetch what is missing, repair, unpack, pack."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
 from satchel.core import words
 from satchel.gui import jobs_words
-from satchel.gui.bags import source
+from satchel.gui.bags import fetched, source
 from satchel.gui.bags.fetch import Choice, FetchDialog
+from satchel.gui.bags.repair import broken
 from satchel.gui.folders import show_folder
 from satchel.gui.tasks import spawn
 
 if TYPE_CHECKING:
     from satchel.core.bags.unpacking import ExtractResult
-    from satchel.core.fetching.request import MaterializeResult
+    from satchel.core.fetching.request import MaterializeRequest, MaterializeResult
     from satchel.core.jobs.request import Request
     from satchel.core.jobs.views import JobView
     from satchel.gui.bags.page import BagsPage
     from satchel.gui.window import MainWindow
-
-TOLD = 5
 
 
 class Doing(QObject):
@@ -37,33 +37,48 @@ class Doing(QObject):
 
     def start(self, making: Coroutine[Any, Any, Request], name: str) -> None:
         """Submit a request that is being made, and show its job."""
+        self._page.note(None)
 
         async def submit() -> None:
             self._page.follow(await self._window.bridge.submit(await making))
 
         spawn(submit(), name, self._page.fail)
 
-    # -- asking --------------------------------------------------------------------------------------------------------
+    # -- fetching ------------------------------------------------------------------------------------------------------
 
     def ask_fetch(self) -> None:
         """Ask which of the missing files are to be fetched."""
         page, found = self._page, self._page.found
         if found is None:
             return
-        missing = f"{words.count(found.missing or 0, 'files')} that the bag lists are not here."
         changed = page.result is not None and any(e.code in ("checksum", "length") for e in page.result.errors)
-        FetchDialog(self._window, missing, changed, self._fetch).open()
+        FetchDialog(self._window, found, changed, self.fetch).open()
 
-    def _fetch(self, choice: Choice) -> None:
+    def fetch(self, choice: Choice) -> None:
+        """Fetch what was chosen."""
         found = self._page.found
-        if found is None:
-            return
-        host = found.origin.host if found.origin is not None else ""
-        access = self._window.access(host)
-        # What a bag says of its host is trusted no further than the person knows that host.
-        known = host if host in self._window.known_hosts() else ""
-        request = self._window.bridge.call(source.fetch_request, found.path, choice, access, known)
-        self.start(request, "fetch missing files")
+        if found is not None:
+            host = found.origin.host if found.origin is not None else ""
+            self.start(fetching(self._window, found.path, choice, host), "fetch missing files")
+
+    def repair(self) -> None:
+        """Fetch anew what was changed, damaged or lost, and nothing else."""
+        if self._page.result is not None:
+            self.fetch(Choice(repair=True, pick=broken(self._page.result)))
+
+    def _again(self, request: MaterializeRequest, result: MaterializeResult, host: str = "") -> None:
+        """Fetch what failed, and nothing else; after a sign-in to a host with that."""
+        pick = tuple(dict.fromkeys(p.path for p in result.problems if p.path))
+        home = self._page.found.origin.host if self._page.found is not None and self._page.found.origin else host
+        access = self._window.access(home or host)
+        hosts = tuple(dict.fromkeys([*request.hosts, *([host] if host else [])]))
+
+        async def changed() -> Request:
+            return msgspec.structs.replace(request, pick=pick, skip=(), only=(), access=access, hosts=hosts)
+
+        self.start(changed(), "fetch what failed")
+
+    # -- archives ------------------------------------------------------------------------------------------------------
 
     def ask_unpack(self) -> None:
         """Ask for the folder to unpack into."""
@@ -99,8 +114,8 @@ class Doing(QObject):
         """A job that is no check has ended well: say so, and check what it made."""
         if view.kind == "materialize":
             result = cast("MaterializeResult", view.result)
-            self._say_fetched(result)
             self._page.check(Path(result.path))
+            self._say_fetched(cast("MaterializeRequest", view.request), result)
         elif view.kind == "extract":
             self._page.check(Path(cast("ExtractResult", view.result).bag))
         else:
@@ -110,13 +125,26 @@ class Doing(QObject):
             )
             self._page.check(made)
 
-    def _say_fetched(self, result: MaterializeResult) -> None:
-        said = f"{words.count(result.fetched, 'files')} fetched and verified ({words.size(result.bytes)})."
+    def _say_fetched(self, request: MaterializeRequest, result: MaterializeResult) -> None:
         if not result.problem_count:
+            said = f"{words.count(result.fetched, 'files')} fetched and verified ({words.size(result.bytes)})."
             self._window.toasts.say(said, "success")
             return
-        told = [f"{problem.path}: {problem.message}" for problem in result.problems[:TOLD]]
-        if result.problem_count > len(told):
-            told.append(f"and {result.problem_count - len(told):,} more.")
-        title = f"{words.count(result.problem_count, 'files')} could not be fetched. {said}"
-        self._window.toasts.say(title, "warning", "\n".join(told), action="Try again", do=self.ask_fetch)
+        again = partial(self._again, request, result)
+
+        def show() -> None:
+            fetched.FailuresWindow(self._window, result.problems, again).show()
+
+        def sign_in(host: str) -> None:
+            from satchel.gui.sign_in import open_sign_in
+
+            open_sign_in(self._window, self._window, host, partial(self._again, request, result, host))
+
+        self._page.note(fetched.notice(result, again, sign_in, show))
+
+
+async def fetching(window: MainWindow, path: str, choice: Choice, host: str) -> Request:
+    """A request to fetch what a bag lacks; `host` is where it says that it is from."""
+    # What a bag says of its host is trusted no further than the person knows that host.
+    hosts = (host,) if host in window.known_hosts() else ()
+    return await window.bridge.call(source.fetch_request, path, choice, window.access(host), hosts)

@@ -21,6 +21,7 @@ from satchel.gui.bags.problems import ProblemsPane
 from satchel.gui.bags.profile import ProfileBox
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.bags.question import Questions
+from satchel.gui.bags.repair import broken
 from satchel.gui.bags.verdict import Findings, checks, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.folders import show_folder
@@ -30,6 +31,7 @@ from satchel.gui.widgets.announce import announce
 from satchel.gui.widgets.boxes import PageHead, clear
 from satchel.gui.widgets.buttons import button
 from satchel.gui.widgets.drop_zone import DropZone
+from satchel.gui.widgets.notices import Notice
 from satchel.gui.widgets.states import ErrorCard, as_error
 from satchel.gui.widgets.text import label
 
@@ -96,10 +98,11 @@ class BagsPage(QWidget):
         self.card = VerdictCard()
         self.card.again.clicked.connect(lambda: self.check(self.path))
         self.card.full.clicked.connect(self._check_fully)
+        self.card.repair.clicked.connect(self.doing.repair)
         self.card.resume.clicked.connect(self._resume)
         self.card.open.clicked.connect(lambda: show_folder(window, self.path))
         self.card.hide()
-        self._errors = QVBoxLayout()
+        self._errors, self._notes = QVBoxLayout(), QVBoxLayout()
         self.problems = ProblemsPane()
         self.problems.save_wanted.connect(lambda path: self._save_report([self.result], path))
         self.problems.suggested = lambda: self.path.with_name(f"{self.path.name}-report.html")
@@ -116,6 +119,7 @@ class BagsPage(QWidget):
         inside.addWidget(self.card)
         inside.addWidget(self.facts)
         inside.addLayout(self._errors)
+        inside.addLayout(self._notes)
         inside.addWidget(self.problems, 1)
         inside.addWidget(self.before)
         inside.addStretch(0)
@@ -133,6 +137,8 @@ class BagsPage(QWidget):
 
     def check_all(self, paths: Sequence[Path]) -> None:
         """Check bags one after the other; several get a list with a line each."""
+        if paths[0] != self.path:
+            clear(self._notes)
         self.path = paths[0]
         level: Level = self.level.currentData()
         spawn(self._submit(list(dict.fromkeys(paths)), level), "check bags", self.fail)
@@ -157,6 +163,12 @@ class BagsPage(QWidget):
     def show_job(self, job: str) -> None:
         """Show a check that ran or runs."""
         self.follow(job)
+
+    def note(self, notice: Notice | None) -> None:
+        """Say something that stays until another bag comes, or nothing more."""
+        clear(self._notes)
+        if notice is not None:
+            self._notes.addWidget(notice)
 
     def errors(self) -> list[ErrorCard]:
         """What could not be done, as it is shown."""
@@ -241,6 +253,7 @@ class BagsPage(QWidget):
         path = Path(result.path)
         self.path, self.result = path, result
         self.card.show_text(said.tone, said.title, said.text, path, checks(result), less=result.level != "full")
+        self._offer_repair()
         self.card.show()
         found = Findings(result.errors, result.warnings)
         self.problems.setVisible(len(found) > 0)
@@ -270,6 +283,14 @@ class BagsPage(QWidget):
         self.found = found
         self.facts.show_facts(found)
         self.facts.show()
+        self._offer_repair()
+
+    def _offer_repair(self) -> None:
+        """Only what fetch.txt tells of can be had again, and only into a folder."""
+        found, result = self.found, self.result
+        same = found is not None and result is not None and found.path == result.path
+        can = found is not None and found.kind == "folder" and found.remote > 0
+        self.card.repair.setVisible(same and can and result is not None and bool(broken(result)))
 
     def _save_report(self, results: Sequence[ValidateResult | None], path: Path) -> None:
         there = [result for result in results if result is not None]

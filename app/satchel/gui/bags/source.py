@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from satchel.core.bags.inspecting import InspectResult
     from satchel.core.bags.validate import Level, ValidateRequest, ValidateResult
+    from satchel.core.fetching.missing import Missing, Node, Sum
     from satchel.core.jobs.request import Access, Request
     from satchel.gui.bags.fetch import Choice
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 async def validate_requests(
@@ -32,16 +40,75 @@ async def inspect(path: str) -> InspectResult:
         return await inspecting.run(inspecting.InspectRequest(path=path), local_context(Path(folder)))
 
 
-async def fetch_request(path: str, choice: Choice, access: Access, host: str) -> Request:
+class MissingTree:
+    """What a bag lacks, in a file of its own until it is closed. One call at a time."""
+
+    def __init__(self, folder: TemporaryDirectory[str], tree: Missing) -> None:
+        self._folder, self._tree = folder, tree
+        self._stop = threading.Event()
+        self._turn = threading.Lock()
+        self.all, self.hosts = tree.all(), tree.hosts()
+
+    async def children(self, parent: int, begin: int, most: int) -> list[Node]:
+        """Some of what is in a folder."""
+        return await asyncio.to_thread(self._locked, self._tree.children, parent, begin, most)
+
+    async def sum(self, choice: Choice) -> Sum:
+        """What a choice comes to. Cancelled, it ends soon."""
+        from satchel.core.bags.threads import in_thread
+        from satchel.core.fetching.picked import Picked
+
+        stop = threading.Event()
+        picked = Picked(choice.pick, choice.skip)
+        return await in_thread(stop, self._locked, self._tree.sum, choice.only, choice.largest, picked, stop)
+
+    def _locked(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._turn:
+            return work(*args, **kwargs)
+
+    async def close(self) -> None:
+        """Remove the file."""
+
+        def end() -> None:
+            with self._turn:
+                self._tree.close()
+                self._folder.cleanup()
+
+        await asyncio.to_thread(end)
+
+
+async def missing_tree(path: str, host: str) -> MissingTree:
+    """What a bag lacks. Raises SatchelError."""
+    from satchel.core.bags.reading import open_bag
+    from satchel.core.bags.threads import in_thread
+    from satchel.core.fetching.missing import Missing, find_missing
+
+    folder = TemporaryDirectory(prefix="satchel-missing-")
+    database, stop = Path(folder.name) / "tree.sqlite", threading.Event()
+
+    def make() -> MissingTree:
+        find_missing(open_bag(Path(path)), database, stop, host or None)
+        return MissingTree(folder, Missing(database))
+
+    try:
+        return await in_thread(stop, make)
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(folder.cleanup))
+        raise
+
+
+async def fetch_request(path: str, choice: Choice, access: Access, hosts: tuple[str, ...]) -> Request:
     """A request to fetch what a bag lacks."""
     from satchel.core.fetching.request import MaterializeRequest
 
     return MaterializeRequest(
         path=path,
         only=choice.only,
+        pick=choice.pick,
+        skip=choice.skip,
         largest=choice.largest,
         repair=choice.repair,
-        hosts=(host,) if host else (),
+        hosts=hosts,
         allow_private=choice.allow_private,
         access=access,
     )
@@ -70,8 +137,6 @@ async def diff_request(first: str, second: str) -> Request:
 
 async def write_report(results: list[ValidateResult], path: Path) -> None:
     """Save a report. Raises SatchelError."""
-    import asyncio
-
     from satchel.core.bags.reports import write_report
 
     await asyncio.to_thread(write_report, results, path)
