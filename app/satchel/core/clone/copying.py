@@ -1,0 +1,244 @@
+"""The data stage: several readers at the source's snapshot, a bounded row of pages, one writer.
+
+Pages come in a fixed order. After each that is written, a checkpoint says how many rows of its table are in the clone;
+a job that was killed in between writes that page again, which changes nothing (`onconflict=skip`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from satchel.core.clone.plan import TablePlan
+from satchel.core.clone.report import Category, Findings, Severity, TableReport, TruncatedValue
+from satchel.core.clone.rows import Page
+from satchel.core.clone.source import Part, Source
+from satchel.core.clone.verifying import NOTHING, Content, content
+from satchel.core.clone.writer import Writer, Written
+from satchel.core.deriva.ermrest import Catalog
+from satchel.core.jobs.context import Context, Stage
+from satchel.core.jobs.context import Part as Progress
+
+SLOW_SECONDS = 6.0
+"""A server gives up after 15 seconds; pages that take this long become smaller."""
+CHECKS = 2
+"""Tables that are read back at once while others are written."""
+_ROOM = 3
+"""Pages that wait besides those that are being read."""
+
+
+@dataclass
+class Copied:
+    """How far a table has come; kept at every page."""
+
+    rows: int = 0
+    """Rows of the source that were dealt with."""
+    written: Content = NOTHING
+    """What the clone is to hold."""
+    skipped: int = 0
+    seconds: float = 0.0
+    done: bool = False
+    verified: bool | None = None
+
+    def kept(self) -> list[object]:
+        """As a checkpoint."""
+        digest = f"{self.written.digest:x}"
+        return [self.rows, self.written.rows, digest, self.skipped, self.seconds, self.done, self.verified]
+
+    @classmethod
+    def of(cls, kept: Sequence[object] | None) -> Copied:
+        """From a checkpoint."""
+        if kept is None:
+            return cls()
+        rows, written, digest, skipped, seconds, done, verified = kept
+        return cls(
+            int(str(rows)),
+            Content(int(str(written)), int(str(digest), 16)),
+            int(str(skipped)),
+            float(str(seconds)),
+            bool(done),
+            None if verified is None else bool(verified),
+        )
+
+
+@dataclass
+class Copying:
+    """The copying of all tables.
+
+    Args:
+        source: gives pages.
+        writer: takes them.
+        destination: is read back.
+        tables: all, in the order in which they are written.
+        context: for checkpoints.
+        findings: told of rows that the destination does not take.
+        readers: pages on their way at once.
+    """
+
+    source: Source
+    writer: Writer
+    destination: Catalog
+    tables: Sequence[TablePlan]
+    context: Context
+    findings: Findings
+    readers: int
+    copied: dict[str, Copied] = field(default_factory=dict)
+    _checks: list[asyncio.Task[None]] = field(default_factory=list)
+    _finished: set[str] = field(default_factory=set)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS))
+
+    async def run(self, stage: Stage) -> None:
+        """Copy all that is not copied yet.
+
+        Raises:
+            SatchelError: source or destination fail; what was done is kept.
+        """
+        self.copied = {str(t.name): Copied.of(self.context.recall(_key(t))) for t in self.tables}
+        progress = {str(t.name): stage.part(str(t.name), t.rows) for t in self.tables}
+        for name, known in self.copied.items():
+            progress[name].add(known.rows)
+        waiting: deque[tuple[TablePlan, asyncio.Task[Page]]] = deque()
+        pages = self._pages()
+        current: TablePlan | None = None
+        try:
+            more = True
+            while more or waiting:
+                while more and len(waiting) < self.readers + _ROOM:
+                    try:
+                        table, part = await anext(pages)
+                    except StopAsyncIteration:
+                        more = False
+                        break
+                    waiting.append((table, asyncio.ensure_future(part.read())))
+                if not waiting:
+                    break
+                table, reading = waiting[0]
+                if current is not None and current is not table:
+                    self._finish(current)
+                current = table
+                stage.item = str(table.name)
+                page = await reading
+                waiting.popleft()
+                await self._write(table, page, progress[str(table.name)])
+            for table in self.tables:
+                self._finish(table)
+            if self._checks:
+                await asyncio.gather(*self._checks)
+        finally:
+            await pages.aclose()
+            left = [*self._checks, *(task for _, task in waiting)]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _pages(self) -> AsyncGenerator[tuple[TablePlan, Part]]:
+        for table in self.tables:
+            known = self.copied[str(table.name)]
+            if known.done:
+                continue
+            async for part in self.source.parts(table, known.rows):
+                yield table, part
+
+    async def _write(self, table: TablePlan, page: Page, progress: Progress) -> None:
+        begin = time.monotonic()
+        written = await self.writer.write(table, page, self.source.codec(table))
+        taken = time.monotonic() - begin
+        known = self.copied[str(table.name)]
+        known.rows += len(page.rids)
+        known.written += Content(written.rows, written.digest)
+        known.skipped += len(page.rids) - written.rows
+        known.seconds += taken
+        if written.slow or taken > SLOW_SECONDS:
+            self.source.shrink(table)
+        self._note(table, written)
+        await asyncio.to_thread(self.context.checkpoint, _key(table), known.kept())
+        progress.add(len(page.rids))
+
+    def _note(self, table: TablePlan, written: Written) -> None:
+        """Tell of values that were cut and of rows that were refused; kept, for a job that is resumed."""
+        if written.truncated:
+            self.findings.truncated += written.truncated
+            told = [[v.table, v.rid, v.column, v.original_bytes, v.truncated_bytes] for v in self.findings.truncated]
+            self.context.checkpoint("truncated", told)
+        for words, rids in written.refused.items():
+            refused = self.context.recall("refused", [])
+            self.context.checkpoint("refused", [*refused, [str(table.name), words, rids]])
+
+    def _finish(self, table: TablePlan) -> None:
+        """A table is written: read it back while others are."""
+        known = self.copied[str(table.name)]
+        if str(table.name) in self._finished or (known.done and known.verified is not None):
+            return
+        self._finished.add(str(table.name))
+        if not known.done:
+            known.done = True
+            self.context.checkpoint(_key(table), known.kept())
+        self._checks.append(asyncio.create_task(self._check(table, known)))
+
+    async def _check(self, table: TablePlan, known: Copied) -> None:
+        async with self._slots:
+            found = await content(self.destination, table, self.source.codec(table))
+        known.verified = found == known.written
+        if not known.verified:
+            self.context.log(
+                f"{table.name}: {found.rows} rows are there, {known.written.rows} were written; "
+                f"digests {found.digest:x} and {known.written.digest:x}.",
+                "warning",
+            )
+        await asyncio.to_thread(self.context.checkpoint, _key(table), known.kept())
+
+
+def _key(table: TablePlan) -> str:
+    return f"copied/{table.name}"
+
+
+def tell(tables: Sequence[TablePlan], copied: dict[str, Copied], context: Context, findings: Findings) -> None:
+    """Put what became of the rows into the report."""
+    findings.truncated = [
+        TruncatedValue(table=t, rid=rid, column=c, original_bytes=before, truncated_bytes=after)
+        for t, rid, c, before, after in context.recall("truncated", [])
+    ]
+    refused: dict[tuple[str, str], list[str]] = {}
+    for name, words, rids in context.recall("refused", []):
+        refused.setdefault((name, words), []).extend(rids)
+    for table in tables:
+        name = str(table.name)
+        known = copied[name]
+        cut = [value for value in findings.truncated if value.table == name]
+        findings.tables[name] = TableReport(
+            table=name,
+            state="partial" if known.skipped else "restored",
+            expected=table.rows,
+            copied=known.written.rows,
+            skipped=known.skipped,
+            truncated=len(cut),
+            seconds=round(known.seconds, 3),
+            verified=known.verified,
+        )
+        if cut:
+            findings.add(
+                Severity.INFO,
+                Category.DATA_INTEGRITY,
+                f"Truncated {len(cut)} values to fit index size limits",
+                table=name,
+                details=f"Values in column {', '.join(sorted({v.column for v in cut}))} were cut",
+                action="The list of truncated values names each; the source has them whole",
+                row_count=len(cut),
+            )
+    for (name, words), rids in refused.items():
+        findings.add(
+            Severity.ERROR,
+            Category.RESTORE_FAILURE,
+            "Rows were refused by the destination",
+            table=name,
+            details=words,
+            action="See the destination's words; --truncate-oversized cuts values that an index refuses",
+            row_count=len(rids),
+            skipped_rids=rids,
+        )
+
+
+__all__ = ["Copied", "Copying", "tell"]

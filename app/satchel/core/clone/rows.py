@@ -1,0 +1,151 @@
+"""Pages of rows as they are passed on: JSON that is taken apart no further than needed.
+
+A page is an array of rows as ERMrest gives and takes it. Of each row the RID is looked at, and a digest made of the
+texts of its values; the bytes themselves go on as they came unless something in them must change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from satchel.core.clone.plan import copied_columns
+from satchel.core.deriva.model import Table
+
+UNSTABLE = frozenset({"RMT", "RMB"})
+"""When a row was last changed, and by whom: the destination's own business."""
+MODULUS = 1 << 128
+Change = Callable[[Mapping[str, Any]], dict[str, Any] | None]
+"""Takes a row's values (JSON texts by column); gives the new ones, or None where nothing changes."""
+
+
+class Page(NamedTuple):
+    """Rows to be written."""
+
+    body: bytes
+    """A JSON array."""
+    rids: list[str]
+    digest: int
+    """Of the rows, in any order."""
+
+
+class RowsError(Exception):
+    """What came is not rows of the table."""
+
+
+class RowCodec:
+    """Reads and makes pages of one table.
+
+    Args:
+        table: the source's.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.columns = [column.name for column in copied_columns(table)]
+        """All columns that the clone has."""
+        fields: list[Any] = [("r", str)]
+        names = {"r": "RID"}
+        for number, column in enumerate(self.columns):
+            if column == "RID":
+                continue
+            fields.append((f"c{number}", msgspec.Raw))
+            names[f"c{number}"] = column
+        self._fields = [name for name, _ in fields]
+        self._names = names
+        row = msgspec.defstruct("Row", fields, rename=names, gc=False)
+        self._decoder = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+        self._raws = msgspec.json.Decoder(list[msgspec.Raw])
+        stable = [name for name in self._fields if name != "r" and names[name] not in UNSTABLE]
+        self._values = operator.attrgetter(*stable) if len(stable) > 1 else None
+        self._value = operator.attrgetter(stable[0]) if len(stable) == 1 else None
+
+    def decode(self, body: bytes) -> list[Any]:
+        """A page's rows. Raises RowsError."""
+        try:
+            rows: list[Any] = self._decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise RowsError(str(error)) from error
+        return rows
+
+    def page(self, bodies: Sequence[bytes], wanted: Iterable[str] | None, change: Change | None = None) -> Page:
+        """A page of the rows that are wanted, in the order in which they came.
+
+        Args:
+            bodies: JSON arrays.
+            wanted: the RIDs that shall be in it, in order; None: whatever is there.
+            change: what must change in rows.
+
+        Raises:
+            RowsError: what came is something else.
+        """
+        rows = [self.decode(body) for body in bodies]
+        found = [row.r for some in rows for row in some]
+        expected = list(wanted) if wanted is not None else found
+        if change is None and found == expected:
+            return Page(_joined(bodies), found, self.digest(row for some in rows for row in some))
+        keep = set(expected)
+        raws: list[Any] = []
+        kept: list[Any] = []
+        for body, some in zip(bodies, rows, strict=True):
+            for row, raw in zip(some, self._raws.decode(body), strict=True):
+                if row.r in keep:
+                    kept.append(row)
+                    raws.append(raw)
+        if [row.r for row in kept] != expected:
+            missing = keep.difference(found)
+            raise RowsError(f"{len(missing)} rows are missing" if missing else "the rows are not in their order")
+        if change is not None:
+            self._change(kept, raws, change)
+        return Page(b"[" + b",".join(raws) + b"]", expected, self.digest(kept))
+
+    def split(self, body: bytes) -> list[tuple[str, bytes]]:
+        """RIDs and rows of a page, each row as JSON."""
+        rows = self.decode(body)
+        return [(row.r, bytes(raw)) for row, raw in zip(rows, self._raws.decode(body), strict=True)]
+
+    def digest(self, rows: Iterable[Any]) -> int:
+        """A digest of rows that does not depend on their order."""
+        total = 0
+        for row in rows:
+            total += self._digest(row)
+        return total % MODULUS
+
+    def _digest(self, row: Any) -> int:
+        if self._values is not None:
+            said = b"\x1f".join(self._values(row))
+        else:
+            said = bytes(self._value(row)) if self._value is not None else b""
+        whole = hashlib.blake2b(row.r.encode() + b"\x1f" + said, digest_size=16)
+        return int.from_bytes(whole.digest(), "big")
+
+    def nulled(self, row: Any, columns: Sequence[str]) -> Any:
+        """A copy of a row with some columns set to null."""
+        by_column = {column: name for name, column in self._names.items()}
+        return msgspec.structs.replace(row, **{by_column[column]: msgspec.Raw(b"null") for column in columns})
+
+    def values(self, row: Any) -> dict[str, Any]:
+        """The JSON texts of a row's columns."""
+        return {self._names[name]: getattr(row, name) for name in self._fields if name != "r"}
+
+    def _change(self, rows: list[Any], raws: list[Any], change: Change) -> None:
+        by_column = {column: name for name, column in self._names.items()}
+        for number, row in enumerate(rows):
+            changed = change(self.values(row))
+            if changed is None:
+                continue
+            for column, value in changed.items():
+                setattr(row, by_column[column], msgspec.Raw(value))
+            values = {"RID": row.r, **self.values(row)}
+            raws[number] = msgspec.json.encode(values)
+
+
+def _joined(bodies: Sequence[bytes]) -> bytes:
+    """Arrays as one array."""
+    if len(bodies) == 1:
+        return bodies[0]
+    inner = [body.strip()[1:-1].strip() for body in bodies]
+    return b"[" + b",".join(some for some in inner if some) + b"]"

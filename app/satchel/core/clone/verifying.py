@@ -1,0 +1,54 @@
+"""Rows and digests of the clone's tables, read back and compared with what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from satchel.core.clone.plan import TablePlan
+from satchel.core.clone.rows import MODULUS, RowCodec
+from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.deriva.paths import escape
+
+PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a table holds."""
+
+    rows: int
+    digest: int
+
+    def __sub__(self, other: Content) -> Content:
+        return Content(self.rows - other.rows, (self.digest - other.digest) % MODULUS)
+
+    def __add__(self, other: Content) -> Content:
+        return Content(self.rows + other.rows, (self.digest + other.digest) % MODULUS)
+
+
+NOTHING = Content(0, 0)
+
+
+async def content(catalog: Catalog, table: TablePlan, codec: RowCodec, row_bytes: float = 400.0) -> Content:
+    """What a table of the clone holds now.
+
+    Args:
+        catalog: the clone.
+        table: which.
+        codec: that of its pages.
+        row_bytes: about how large a row is; pages stay below some megabytes.
+
+    Raises:
+        SatchelError: the server fails.
+    """
+    size = max(1, min(PAGE, int(4_000_000 / max(1.0, row_bytes))))
+    found = NOTHING
+    after = ""
+    while True:
+        body = await catalog.read(f"entity/{table.name.path}@sort(RID){after}?limit={size}", JSON)
+        page = await asyncio.to_thread(codec.page, [body], None)
+        found += Content(len(page.rids), page.digest)
+        if len(page.rids) < size:
+            return found
+        after = f"@after({escape(page.rids[-1])})"

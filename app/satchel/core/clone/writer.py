@@ -1,0 +1,190 @@
+"""Puts pages of rows into the destination: one writer, for concurrent ones only hinder each other there.
+
+A page that is refused is halved until the rows are found that are the reason; all others go in. Mirrors
+`POST /entity/S:T?nondefaults=RID,RCT,RCB&onconflict=skip`: RIDs, creators and times are kept, and a page that is
+there already (its answer was lost) changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from satchel.core.clone.oversized import column_of, cut, long_values, refused
+from satchel.core.clone.plan import TablePlan
+from satchel.core.clone.report import TruncatedValue
+from satchel.core.clone.rows import MODULUS, Page, RowCodec
+from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.errors import Kind, SatchelError
+
+MOST_REFUSED = 1_000
+"""Rows of one page, one by one; more than that is no matter of some rows."""
+_TOO_MUCH = ("query run time limit exceeded", "statement timeout", "413 ")
+
+
+@dataclass
+class Written:
+    """What became of a page."""
+
+    rows: int
+    digest: int
+    truncated: list[TruncatedValue] = field(default_factory=list)
+    refused: dict[str, list[str]] = field(default_factory=dict)
+    """A server's words -> RIDs of rows that it did not take."""
+    slow: bool = False
+    """Whether pages should be smaller."""
+
+
+class Writer:
+    """Writes rows of one catalog.
+
+    Args:
+        catalog: the destination.
+        truncate: whether values that an index refuses are cut.
+        log: for what is tried again.
+    """
+
+    def __init__(self, catalog: Catalog, *, truncate: bool, log: Callable[[str, str], None]) -> None:
+        self._catalog = catalog
+        self._truncate = truncate
+        self._log = log
+
+    async def write(self, table: TablePlan, page: Page, codec: RowCodec) -> Written:
+        """Write a page.
+
+        Raises:
+            SatchelError: the server fails, or does not let this user write.
+        """
+        if not page.rids:
+            return Written(0, 0)
+        try:
+            await self._post(table, page.body)
+        except SatchelError as error:
+            if not _halvable(error):
+                raise
+            if len(page.rids) > 1:
+                self._log(f"{table.name}: a page is refused and halved. {_said(error)}", "warning")
+            written = Written(len(page.rids), page.digest, slow=_too_much(error))
+            await self._halve(table, codec.split(page.body), codec, error, written)
+            return written
+        return Written(len(page.rids), page.digest)
+
+    async def _post(self, table: TablePlan, body: bytes) -> None:
+        path = f"{self._catalog.path}/entity/{table.name.path}?nondefaults=RID,RCT,RCB&onconflict=skip"
+        await self._catalog.session.request(
+            "POST", path, data=body, headers={"Content-Type": JSON}, accept=JSON, idempotent=True
+        )
+
+    async def _halve(
+        self,
+        table: TablePlan,
+        rows: list[tuple[str, bytes]],
+        codec: RowCodec,
+        error: SatchelError,
+        written: Written,
+    ) -> None:
+        """Write rows that were refused together, in parts."""
+        if len(rows) == 1:
+            await self._one(table, rows[0], codec, error, written)
+            return
+        for part in self._parts(rows, error, codec, table):
+            try:
+                await self._post(table, b"[" + b",".join(raw for _, raw in part) + b"]")
+            except SatchelError as again:
+                if not _halvable(again):
+                    raise
+                await self._halve(table, part, codec, again, written)
+
+    def _parts(
+        self, rows: list[tuple[str, bytes]], error: SatchelError, codec: RowCodec, table: TablePlan
+    ) -> list[list[tuple[str, bytes]]]:
+        """Those that may be the reason apart where they can be told, else halves."""
+        if refused(error.detail):
+            column = column_of(error.detail, codec.columns, table.name.table)
+            long = [row for row in rows if len(row[1]) > 2000 and _long(row[1], column)]
+            if long and len(long) < len(rows):
+                known = {rid for rid, _ in long}
+                return [[row for row in rows if row[0] not in known], *_halves(long)]
+        return _halves(rows)
+
+    async def _one(
+        self, table: TablePlan, row: tuple[str, bytes], codec: RowCodec, error: SatchelError, written: Written
+    ) -> None:
+        """Write a row that is refused, cut where that is wanted and helps."""
+        rid, raw = row
+        if self._truncate and refused(error.detail):
+            changed = await self._cut(table, rid, raw, codec, error, written)
+            if changed is not None:
+                body = b"[" + changed + b"]"
+                difference = codec.digest(codec.decode(body)) - codec.digest(codec.decode(b"[" + raw + b"]"))
+                written.digest = (written.digest + difference) % MODULUS
+                return
+        written.refused.setdefault(_said(error), []).append(rid)
+        if sum(map(len, written.refused.values())) > MOST_REFUSED:
+            raise SatchelError(
+                Kind.SERVER,
+                f"{self._catalog.host} takes hardly any row of {table.name}.",
+                "Its words are in the details; what was copied is kept.",
+                error.detail,
+            )
+        written.rows -= 1
+        written.digest = (written.digest - codec.digest(codec.decode(b"[" + raw + b"]"))) % MODULUS
+
+    async def _cut(
+        self, table: TablePlan, rid: str, raw: bytes, codec: RowCodec, error: SatchelError, written: Written
+    ) -> bytes | None:
+        """Cut one value after the other until the server takes the row; None where it does not."""
+        values = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])  # all others stay as they are, to the digit
+        long = long_values(json.loads(raw))
+        done: list[TruncatedValue] = []
+        while long:
+            named = column_of(error.detail, codec.columns, table.name.table)
+            column = named if named in long else next(iter(long))
+            before = long.pop(column)
+            short = cut(msgspec.json.decode(values[column], type=str))
+            values[column] = msgspec.Raw(msgspec.json.encode(short))
+            after = len(short.encode())
+            done.append(
+                TruncatedValue(
+                    table=str(table.name), rid=rid, column=column, original_bytes=before, truncated_bytes=after
+                )
+            )
+            changed = msgspec.json.encode(values)
+            try:
+                await self._post(table, b"[" + changed + b"]")
+            except SatchelError as again:
+                if not refused(again.detail):
+                    if not _halvable(again):
+                        raise
+                    return None
+                error = again
+                continue
+            written.truncated += done
+            return changed
+        return None
+
+
+def _halves(rows: list[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
+    middle = len(rows) // 2
+    return [part for part in (rows[:middle], rows[middle:]) if part]
+
+
+def _long(raw: bytes, column: str | None) -> bool:
+    long = long_values(json.loads(raw))
+    return column in long if column is not None else bool(long)
+
+
+def _too_much(error: SatchelError) -> bool:
+    return any(words in error.detail.lower() for words in _TOO_MUCH)
+
+
+def _halvable(error: SatchelError) -> bool:
+    """Whether the rows are the reason, or their number: 400, 409 and 413 say so."""
+    return error.detail[:4] in ("400 ", "409 ", "413 ") or _too_much(error)
+
+
+def _said(error: SatchelError) -> str:
+    return error.detail.splitlines()[0] if error.detail else error.message
