@@ -86,6 +86,7 @@ class Copying:
     findings: Findings
     readers: int
     copied: dict[str, Copied] = field(default_factory=dict)
+    _progress: dict[str, Progress] = field(default_factory=dict)
     _checks: list[asyncio.Task[None]] = field(default_factory=list)
     _finished: set[str] = field(default_factory=set)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS))
@@ -95,11 +96,14 @@ class Copying:
 
         Raises:
             SatchelError: source or destination fail; what was done is kept.
+            IndexRefused: a table needs another schema; `forget` its rows and run again.
         """
+        self._finished = set()
         self.copied = {str(t.name): Copied.of(self.context.recall(_key(t))) for t in self.tables}
-        progress = {str(t.name): stage.part(str(t.name), t.rows) for t in self.tables}
-        for name, known in self.copied.items():
-            progress[name].add(known.rows)
+        if not self._progress:
+            self._progress = {str(t.name): stage.part(str(t.name), t.rows) for t in self.tables}
+            for name, known in self.copied.items():
+                self._progress[name].add(known.rows)
         waiting: deque[tuple[TablePlan, asyncio.Task[Page]]] = deque()
         pages = self._pages()
         current: TablePlan | None = None
@@ -122,7 +126,7 @@ class Copying:
                 stage.item = str(table.name)
                 page = await reading
                 waiting.popleft()
-                await self._write(table, page, progress[str(table.name)])
+                await self._write(table, page, self._progress[str(table.name)])
             for table in self.tables:
                 self._finish(table)
             if self._checks:
@@ -130,9 +134,16 @@ class Copying:
         finally:
             await pages.aclose()
             left = [*self._checks, *(task for _, task in waiting)]
+            self._checks = []
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    def forget(self, table: TablePlan) -> None:
+        """Begin anew with a table that was made anew."""
+        name = str(table.name)
+        self._progress[name].add(-self.copied[name].rows)
+        self.context.checkpoint(_key(table), Copied().kept())
 
     async def _pages(self) -> AsyncGenerator[tuple[TablePlan, Part]]:
         for table in self.tables:

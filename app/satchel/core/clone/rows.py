@@ -56,8 +56,10 @@ class RowCodec:
             names[f"c{number}"] = column
         self._fields = [name for name, _ in fields]
         self._names = names
-        row = msgspec.defstruct("Row", fields, rename=names, gc=False)
-        self._decoder = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+        plain = all(column.isprintable() and not set(column) & {'"', "\\"} for column in self.columns)
+        self._row = msgspec.defstruct("Row", fields, rename=names if plain else None, gc=False)
+        self._decoder = msgspec.json.Decoder(list[self._row]) if plain else None  # type: ignore[name-defined]
+        self._plainly = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
         self._raws = msgspec.json.Decoder(list[msgspec.Raw])
         stable = [name for name in self._fields if name != "r" and names[name] not in UNSTABLE]
         self._values = operator.attrgetter(*stable) if len(stable) > 1 else None
@@ -66,10 +68,18 @@ class RowCodec:
     def decode(self, body: bytes) -> list[Any]:
         """A page's rows. Raises RowsError."""
         try:
-            rows: list[Any] = self._decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if self._decoder is not None:
+                rows: list[Any] = self._decoder.decode(body)
+                return rows
+            found = self._plainly.decode(body)  # for names that msgspec's own structures cannot have
+            return [
+                self._row(
+                    msgspec.json.decode(row["RID"], type=str), *(row[self._names[name]] for name in self._fields[1:])
+                )
+                for row in found
+            ]
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
             raise RowsError(str(error)) from error
-        return rows
 
     def page(self, bodies: Sequence[bytes], wanted: Iterable[str] | None, change: Change | None = None) -> Page:
         """A page of the rows that are wanted, in the order in which they came.

@@ -2,9 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from satchel.core.clone import after
+from satchel.core.clone.asset_urls import referring
+from satchel.core.clone.constraints import Constraints, tell_left_out, tell_orphans
+from satchel.core.clone.copying import Copied, Copying, tell
+from satchel.core.clone.destination import Target, existing_constraints, obstacles, prepare, schema_path
+from satchel.core.clone.forecasting import forecast
+from satchel.core.clone.gate import Gate
+from satchel.core.clone.orphans import ServerGround
+from satchel.core.clone.person import same_person
+from satchel.core.clone.plan import TablePlan
+from satchel.core.clone.policy import copy_policy
+from satchel.core.clone.reading import REACH, Reading, read
+from satchel.core.clone.report import Category, CloneReport, Findings, Severity
 from satchel.core.clone.request import CloneRequest, CloneResult
+from satchel.core.clone.rows import Change
+from satchel.core.clone.schema import INDEXING_TAG, Documents, documents
+from satchel.core.clone.settling import State
+from satchel.core.clone.source import ServerSource
+from satchel.core.clone.verifying import Content, content
+from satchel.core.clone.work import Work
+from satchel.core.clone.writer import IndexRefused, Writer
+from satchel.core.deriva.ermrest import Catalog
+from satchel.core.deriva.names import TableName
+from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.export.request import Notice
 from satchel.core.jobs.context import Context
+
+_HINTS = "hints"
+_SCHEMA = "schema-made"
+_VERIFIED = "verified"
+CREDENTIALS = ("source", "destination")
 
 
 async def run(request: CloneRequest, context: Context) -> CloneResult:
@@ -13,4 +50,318 @@ async def run(request: CloneRequest, context: Context) -> CloneResult:
     Raises:
         SatchelError: something that the person must know or do; what was done is kept for resuming.
     """
-    raise SatchelError(Kind.USAGE, "This version of Satchel cannot clone yet.")
+    if request.dry_run:
+        found = await forecast(request, context)
+        return CloneResult(
+            catalog_id="",
+            hostname=request.destination,
+            report=CloneReport(),
+            verified=False,
+            forecast=found,
+        )
+    if request.from_bag is not None:
+        raise SatchelError(Kind.USAGE, "This version of Satchel cannot clone from a bag yet.")
+    gate = Gate(request.concurrency)
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(
+            Session.open(request.host, request.access, log=gate.hears(context.log))
+        )
+        there = await stack.enter_async_context(
+            Session.open(request.destination, request.destination_access, log=context.log)
+        )
+        await asyncio.gather(same_person(source, context, "source"), same_person(there, context, "destination"))
+        if context.recall("catalog") is None:
+            for obstacle in await obstacles(there, request):
+                if obstacle.fatal:
+                    raise SatchelError(Kind.NOT_ALLOWED, obstacle.message, obstacle.hint)
+        reading = await stack.enter_async_context(read(source, request, context, context.folder / REACH))
+        return await _Clone(request, context, reading, there, gate).run()
+
+
+@dataclass
+class _Clone:
+    """One clone under way."""
+
+    request: CloneRequest
+    context: Context
+    reading: Reading
+    session: Session
+    gate: Gate
+    findings: Findings = field(default_factory=Findings)
+
+    async def run(self) -> CloneResult:
+        request, context, plan = self.request, self.context, self.reading.plan
+        self._tell_source()
+        with context.stage("create", "Make the catalog") as stage:
+            target = await prepare(self.session, request, context)
+            stage.note = f"catalog {target.catalog.id} on {target.catalog.host}"
+        work = Work(
+            request=request,
+            context=context,
+            plan=plan,
+            findings=self.findings,
+            source=self.reading.catalog,
+            destination=target.catalog,
+        )
+        source = ServerSource(
+            self.reading.catalog, self.reading.gathered, self.reading.reached, self.gate, self._change
+        )
+        made = await self._schema(target.catalog, source)
+        copied = await self._copy(target.catalog, source)
+        await self._steps(work, after.BEFORE_CONSTRAINTS)
+        ground = ServerGround(target.catalog, plan, {str(t.name): source.codec(t) for t in plan.tables}, context)
+        state = await self._constraints(target.catalog, made, ground)
+        self._count(state)
+        await self._verify(target.catalog, source, copied, ground)
+        if request.copy_policy:
+            applied = {f.name for f in self.findings.foreign_keys.values() if f.state == "applied"}
+            with context.stage("policy", "Put the access rules on"):
+                # A snapshot shows its rules to nobody, so they are those of now.
+                now = self.reading.catalog.at(None)
+                await copy_policy(now, plan, applied, target.catalog, target.acls, self.findings)
+        await self._steps(work, after.STEPS)
+        return self._result(target, work)
+
+    # -- before ----------------------------------------------------------------------------------------------------
+
+    def _tell_source(self) -> None:
+        for hidden in self.reading.reached.hidden:
+            self.findings.add(
+                Severity.WARNING,
+                Category.ACCESS_DENIED,
+                "The record leads there, and you may not read it",
+                table=str(hidden.table),
+                details=", ".join(hidden.columns) or None,
+                action="Ask the owner of the data for access if it is needed",
+            )
+        for name, why in self.reading.plan.skipped.items():
+            self.findings.add(
+                Severity.WARNING,
+                Category.SCHEMA_ISSUE,
+                "Table is not in the clone",
+                table=str(name),
+                details=why,
+            )
+
+    def _change(self, table: TablePlan) -> Change | None:
+        """Addresses of files that are relative to the source are made absolute, unless the server is the same."""
+        if self.session.host == self.reading.catalog.host:
+            return None
+        given = referring(table.table, self.reading.catalog.host)
+        if given is None:
+            return None
+        column, change = given
+
+        def apply(values: Mapping[str, Any]) -> dict[str, Any] | None:
+            before = msgspec.json.decode(values[column])
+            changed = change(before)
+            return None if changed == before else {column: msgspec.json.encode(changed)}
+
+        return apply
+
+    # -- stage 1 ---------------------------------------------------------------------------------------------------
+
+    def _documents(self) -> Documents:
+        hints = {TableName.parse(name): columns for name, columns in self.context.recall(_HINTS, {}).items()}
+        return documents(
+            self.reading.plan,
+            annotations=self.request.copy_annotations,
+            hints=hints,
+            catalog=self.reading.info.annotations,
+        )
+
+    async def _schema(self, catalog: Catalog, source: ServerSource) -> Documents:
+        made = self._documents()
+        with self.context.stage("schema", "Make the tables", total=len(made.tables), unit="tables") as stage:
+            measuring = asyncio.create_task(source.measure(self.reading.plan.tables))
+            try:
+                if not self.context.recall(_SCHEMA):
+                    await self._make(catalog, made)
+                    self.context.checkpoint(_SCHEMA, True)
+                stage.add(len(made.tables))
+                await measuring
+            finally:
+                measuring.cancel()
+                await asyncio.gather(measuring, return_exceptions=True)
+        for where, what in made.pruned.items():
+            self.findings.add(
+                Severity.INFO,
+                Category.SCHEMA_ISSUE,
+                "Annotation references to what was left out were pruned",
+                details=f"{where}: {'; '.join(what)}",
+            )
+        for name, columns in made.hidden_columns.items():
+            self.findings.add(
+                Severity.WARNING,
+                Category.ACCESS_DENIED,
+                "Columns that you may not read are not in the clone",
+                table=str(name),
+                details=", ".join(columns),
+            )
+        return made
+
+    async def _make(self, catalog: Catalog, made: Documents) -> None:
+        tables, _ = await existing_constraints(catalog)  # of an earlier run whose answer was lost
+        schemas = set((await catalog.model()).schemas()) if tables else set()
+        if made.catalog:
+            await catalog.session.request("PUT", f"{catalog.path}/annotation", json=made.catalog)
+        new = [schema for schema in made.schemas if schema["schema_name"] not in schemas]
+        new += [t for t in made.tables if TableName(t["schema_name"], t["table_name"]) not in tables]
+        if new:
+            try:
+                await catalog.session.request("POST", f"{catalog.path}/schema", json=new, idempotent=True)
+            except SatchelError:
+                there, _ = await existing_constraints(catalog)
+                if not {TableName(t["schema_name"], t["table_name"]) for t in made.tables} <= there:
+                    raise
+
+    async def _remake(self, catalog: Catalog, refused: IndexRefused) -> None:
+        """Make a table anew whose columns must do without their index."""
+        name = str(refused.table.name)
+        hints = {table: list(columns) for table, columns in self.context.recall(_HINTS, {}).items()}
+        hints[name] = sorted({*hints.get(name, ()), *refused.columns})
+        self.context.checkpoint(_HINTS, hints)
+        document = next(
+            t for t in self._documents().tables if (t["schema_name"], t["table_name"]) == tuple(refused.table.name)
+        )
+        path = f"{catalog.path}/{schema_path(refused.table.name)}"
+        await catalog.session.request("DELETE", path, idempotent=True, also=(404,))
+        await catalog.session.request("POST", f"{catalog.path}/schema", json=[document], idempotent=True)
+
+    def _spare(self, table: TablePlan) -> frozenset[str]:
+        """Columns that can do without an index of their own and have one."""
+        keyed = {column for key in table.table.keys for column in key}
+        keyed.update(column for key in table.table.foreign_keys for column in key.columns)
+        hinted = set(self.context.recall(_HINTS, {}).get(str(table.name), ()))
+        free = frozenset(column.name for column in table.table.columns)
+        return free - keyed - hinted
+
+    # -- stage 2 ---------------------------------------------------------------------------------------------------
+
+    async def _copy(self, catalog: Catalog, source: ServerSource) -> dict[str, Copied]:
+        context, plan = self.context, self.reading.plan
+        writer = Writer(catalog, truncate=self.request.truncate_oversized, spare=self._spare, log=context.log)
+        # The largest first: while the last ones are written, those are read back.
+        tables = sorted(plan.tables, key=lambda t: (-t.rows, t.name))
+        copying = Copying(source, writer, catalog, tables, context, self.findings, self.request.concurrency)
+        rows = sum(table.rows for table in tables)
+        with context.stage("copy", "Copy the rows", total=rows, unit="rows") as stage:
+            while True:
+                try:
+                    await copying.run(stage)
+                    break
+                except IndexRefused as refused:
+                    await self._remake(catalog, refused)
+                    copying.forget(refused.table)
+            stage.note = f"{rows:,} rows of {len(tables)} tables"
+        tell(plan.tables, copying.copied, context, self.findings)
+        for name, columns in context.recall(_HINTS, {}).items():
+            self.findings.add(
+                Severity.INFO,
+                Category.INDEX_REBUILT,
+                f"Index of {', '.join(columns)} left out: its values are too long for one",
+                table=name,
+                details=f"The annotation {INDEXING_TAG} of the column says so",
+            )
+        return copying.copied
+
+    # -- stage 3 ---------------------------------------------------------------------------------------------------
+
+    async def _constraints(self, catalog: Catalog, made: Documents, ground: ServerGround) -> State:
+        context, reading = self.context, self.reading
+        stage3 = Constraints(catalog, reading.plan, made.keys, reading.dangling, context, self.findings)
+        with context.stage("orphans", "Deal with references that lead nowhere") as stage:
+            state = await stage3.settle(ground, stage)
+        with context.stage("constraints", "Put the foreign keys on") as stage:
+            await stage3.apply(state, stage)
+        tell_left_out(reading.plan, reading.dangling, self.findings)
+        tell_orphans(reading.plan, state, self.findings)
+        return state
+
+    def _count(self, state: State) -> None:
+        """Put what was deleted and nullified into the tables' reports."""
+        for each in self.reading.plan.keys:
+            name = str(each.key.table)
+            found = self.findings.tables[name]
+            self.findings.tables[name] = msgspec.structs.replace(
+                found,
+                removed=found.removed + state.removed.get(each.name, 0),
+                nullified=found.nullified + state.nullified.get(each.name, 0),
+            )
+
+    async def _verify(
+        self, catalog: Catalog, source: ServerSource, copied: Mapping[str, Copied], ground: ServerGround
+    ) -> None:
+        """Read back what the constraint stage has changed, count the others."""
+        tables = {str(table.name): table for table in self.reading.plan.tables}
+        known: dict[str, bool] = self.context.recall(_VERIFIED, {})
+        with self.context.stage(
+            "verify", "Compare the clone with the source", total=len(tables), unit="tables"
+        ) as stage:
+            for name, table in tables.items():
+                if name not in known:
+                    expected = copied[name].written - ground.lost.get(name, Content(0, 0))
+                    if name in ground.lost:
+                        found = await content(catalog, table, source.codec(table))
+                        right = found == expected
+                    else:
+                        right = copied[name].verified is True and await catalog.count(table.table) == expected.rows
+                    known[name] = right
+                    self.context.checkpoint(_VERIFIED, known)
+                stage.add(1)
+                self._verdict(name, known[name])
+
+    def _verdict(self, name: str, right: bool) -> None:
+        self.findings.tables[name] = msgspec.structs.replace(self.findings.tables[name], verified=right)
+        if not right:
+            self.findings.add(
+                Severity.ERROR,
+                Category.DATA_INTEGRITY,
+                "The clone does not hold what was read of the source",
+                table=name,
+                action="Has anybody else written to it? Else clone again and tell the developers",
+            )
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    async def _steps(self, work: Work, steps: tuple[tuple[str, str, after.Step], ...]) -> None:
+        for name, title, step in steps:
+            with self.context.stage(name, title):
+                try:
+                    await step(work)
+                except SatchelError as error:
+                    if error.kind in (Kind.NOT_SIGNED_IN, Kind.UNREACHABLE, Kind.DISK_FULL):
+                        raise  # resuming may help
+                    self.findings.add(
+                        Severity.ERROR,
+                        Category.RESTORE_FAILURE,
+                        f"{title}: {error.message}",
+                        details=error.detail or None,
+                        action=error.hint or None,
+                    )
+
+    def _result(self, target: Target, work: Work) -> CloneResult:
+        report = self.findings.report()
+        plan, summary = self.reading.plan, report.summary
+        verified = all(table.verified for table in report.tables) and not report.tables_failed
+        warnings = getattr(self.context, "warnings", ())
+        return CloneResult(
+            catalog_id=target.catalog.id,
+            hostname=target.catalog.host,
+            report=report,
+            verified=verified,
+            alias=work.outcome.get("alias"),
+            source_hostname=plan.host,
+            source_catalog_id=plan.catalog,
+            source_snapshot=plan.snapshot,
+            root_rid=plan.rid,
+            asset_mode=self.request.assets,
+            ml_schema_added=bool(work.outcome.get("ml_schema_added")),
+            datasets_reinitialized=int(work.outcome.get("datasets_reinitialized", 0)),
+            orphan_rows_removed=summary.orphan_rows_removed,
+            orphan_rows_nullified=summary.orphan_rows_nullified,
+            fkeys_pruned=summary.fkeys_pruned,
+            rows_skipped=sum(table.skipped for table in report.tables),
+            truncated_values=tuple(self.findings.truncated),
+            warnings=tuple(Notice(code=w.code, message=w.message, where=w.where, hint=w.hint) for w in warnings),
+        )

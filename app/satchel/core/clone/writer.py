@@ -25,6 +25,22 @@ MOST_REFUSED = 1_000
 _TOO_MUCH = ("query run time limit exceeded", "statement timeout", "413 ")
 
 
+class IndexRefused(Exception):  # noqa: N818 - a turn of events, not an error
+    """An index refuses values of columns that need not have one.
+
+    Args:
+        table: which.
+        columns: of it.
+        words: the server's.
+    """
+
+    def __init__(self, table: TablePlan, columns: tuple[str, ...], words: str) -> None:
+        super().__init__(words)
+        self.table = table
+        self.columns = columns
+        self.words = words
+
+
 @dataclass
 class Written:
     """What became of a page."""
@@ -44,12 +60,21 @@ class Writer:
     Args:
         catalog: the destination.
         truncate: whether values that an index refuses are cut.
+        spare: the columns of a table that can do without an index; what one refuses in them raises `IndexRefused`.
         log: for what is tried again.
     """
 
-    def __init__(self, catalog: Catalog, *, truncate: bool, log: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        truncate: bool,
+        spare: Callable[[TablePlan], frozenset[str]],
+        log: Callable[[str, str], None],
+    ) -> None:
         self._catalog = catalog
         self._truncate = truncate
+        self._spare = spare
         self._log = log
 
     async def write(self, table: TablePlan, page: Page, codec: RowCodec) -> Written:
@@ -57,6 +82,7 @@ class Writer:
 
         Raises:
             SatchelError: the server fails, or does not let this user write.
+            IndexRefused: the table needs another schema.
         """
         if not page.rids:
             return Written(0, 0)
@@ -65,12 +91,18 @@ class Writer:
         except SatchelError as error:
             if not _halvable(error):
                 raise
+            self._spared(table, column_of(error.detail, codec.columns, table.name.table), error)
             if len(page.rids) > 1:
                 self._log(f"{table.name}: a page is refused and halved. {_said(error)}", "warning")
             written = Written(len(page.rids), page.digest, slow=_too_much(error))
             await self._halve(table, codec.split(page.body), codec, error, written)
             return written
         return Written(len(page.rids), page.digest)
+
+    def _spared(self, table: TablePlan, column: str | None, error: SatchelError) -> None:
+        """Whether a column can do without the index that refuses its values; then that is what is to be done."""
+        if refused(error.detail) and not self._truncate and column in self._spare(table):
+            raise IndexRefused(table, (str(column),), _said(error))
 
     async def _post(self, table: TablePlan, body: bytes) -> None:
         path = f"{self._catalog.path}/entity/{table.name.path}?nondefaults=RID,RCT,RCB&onconflict=skip"
@@ -115,6 +147,10 @@ class Writer:
     ) -> None:
         """Write a row that is refused, cut where that is wanted and helps."""
         rid, raw = row
+        if refused(error.detail):
+            self._spared(table, column_of(error.detail, codec.columns, table.name.table), error)
+            for column in long_values(json.loads(raw)):
+                self._spared(table, column, error)
         if self._truncate and refused(error.detail):
             changed = await self._cut(table, rid, raw, codec, error, written)
             if changed is not None:

@@ -1,0 +1,101 @@
+"""What forecast and clone both begin with: the source is read at one snapshot, the plan made, orphans foreseen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from satchel.core.clone.keysets import KeySets
+from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, make_plan
+from satchel.core.clone.request import CloneRequest
+from satchel.core.clone.selecting import select
+from satchel.core.deriva import reach
+from satchel.core.deriva.ermrest import Catalog, CatalogInfo
+from satchel.core.deriva.names import TableName
+from satchel.core.deriva.session import Session
+from satchel.core.errors import Kind, SatchelError
+from satchel.core.jobs.context import Context
+from satchel.core.opened import opened
+
+REACH = "reach.sqlite"
+SNAPSHOT = "snapshot"
+
+
+@dataclass
+class Reading:
+    """The source as read."""
+
+    catalog: Catalog
+    """Pinned."""
+    info: CatalogInfo
+    """At the snapshot."""
+    gathered: reach.Gathered
+    reached: reach.Reached
+    plan: ClonePlan
+    keys: KeySets
+    """The rows that come along, no strategy applied."""
+    dangling: dict[str, int]
+    """Foreign key -> rows whose reference leads nowhere, before any strategy; those with none are not in it."""
+
+
+@asynccontextmanager
+async def read(session: Session, request: CloneRequest, context: Context, file: Path) -> AsyncIterator[Reading]:
+    """Read what is needed to know of the source.
+
+    Args:
+        session: to the source.
+        request: the person's.
+        context: for progress and the snapshot's checkpoint.
+        file: where to keep what was read.
+
+    Raises:
+        SatchelError: the source cannot be read, or the request does not fit it.
+    """
+    with context.stage("source", "Ask the source for its schema") as stage:
+        live = Catalog(session, request.catalog)
+        catalog = await live.pin(context.recall(SNAPSHOT) or request.snapshot)
+        if catalog.snapshot is None:
+            raise SatchelError(Kind.SERVER, f"{request.host} does not say which snapshot is the newest.")
+        context.checkpoint(SNAPSHOT, catalog.snapshot)
+        root, model, info = await asyncio.gather(catalog.entity_rid(request.rid), catalog.model(), catalog.info())
+        if root in SYSTEM_TABLES:
+            raise SatchelError(
+                Kind.USAGE,
+                f"{request.rid} is a row of {root}, which every catalog has of its own.",
+                "Choose a record of your data.",
+            )
+        selected = select(request.selection, model, root)
+        stage.note = f"snapshot {catalog.snapshot}"
+    gathered = await reach.gather(catalog, request.rid, selected.offers, file, context=context)
+    try:
+        with context.stage("solve", "Work out which rows come along") as stage:
+            reached = await opened(lambda: reach.solve(gathered, selected.offers))
+            try:
+                included = [(name, await _rows(catalog, gathered, name)) for name in selected.included]
+                plan = make_plan(request, gathered, reached, included)
+                keys = await opened(lambda: KeySets(gathered, reached, plan))
+            except BaseException:
+                reached.close()
+                raise
+            stage.note = f"{sum(t.rows for t in plan.tables):,} rows of {len(plan.tables)} tables"
+        try:
+            dangling = await asyncio.to_thread(_dangling, keys, plan)
+            yield Reading(catalog, info, gathered, reached, plan, keys, dangling)
+        finally:
+            keys.close()
+            reached.close()
+    finally:
+        gathered.close()
+
+
+async def _rows(catalog: Catalog, gathered: reach.Gathered, name: TableName) -> int:
+    """How many rows come of a table that only the person names: all of a vocabulary, none of others."""
+    table = gathered.model.tables[name]
+    return await catalog.count(table) if table.is_vocabulary and table.selectable else 0
+
+
+def _dangling(keys: KeySets, plan: ClonePlan) -> dict[str, int]:
+    return {each.name: count for each in plan.keys if (count := keys.orphans(each))}
