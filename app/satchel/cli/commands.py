@@ -79,6 +79,12 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command(
                 "resolve", "ID | HOST CATALOG RID", "what an identifier or a RID names; fetch it", "satchel.cli.look"
             ),
+            Command(
+                "mint",
+                "HOST CATALOG --dataset RID",
+                "give a dataset's version a citable identifier",
+                "satchel.cli.mint",
+            ),
             Command("login", "HOST", "sign in to a server, and keep that in the keyring", "satchel.cli.sign_in"),
             Command("logout", "HOST", "forget a sign-in", "satchel.cli.sign_in"),
             Command("whoami", "HOST", "as whom you are signed in", "satchel.cli.sign_in"),
@@ -102,7 +108,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
         ),
     ),
 )
-LATER = (Command("mint", "", ""),)
+LATER: tuple[Command, ...] = ()
 
 
 def find(name: str) -> Command | None:

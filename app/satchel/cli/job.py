@@ -30,7 +30,11 @@ def run_request(request: Request | None, output: Output, resume: str | None = No
 def _lists(result: Result) -> Lists | None:
     """What is on disk and not in the result: all problems of a bag, where there are very many."""
     found: Any = result
-    if _kind(result) != "validate" or not found.store:
+    if _kind(result) == "resolve":
+        found = found.validation
+    elif _kind(result) != "validate":
+        return None
+    if found is None or not found.store:
         return None
     from satchel.core.bags.reports import problems
 
@@ -61,6 +65,7 @@ _WORDS = {
     "diff": "satchel.cli.diff:told",
     "resolve": "satchel.cli.identifiers:told",
     "localize": "satchel.cli.localize:told",
+    "mint": "satchel.cli.mint:told",
 }
 """What puts a result of a kind into words. By name: a command imports nothing of the others, and begins sooner."""
 

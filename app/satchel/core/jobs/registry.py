@@ -85,6 +85,11 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.bags.making:run",
         "satchel.core.bags.workplace:leftovers",
     ),
+    "mint": JobKind(
+        "satchel.core.identifiers.minting:MintRequest",
+        "satchel.core.identifiers.minting:MintResult",
+        "satchel.core.identifiers.mint:run",
+    ),
     "resolve": JobKind(
         "satchel.core.identifiers.request:ResolveRequest",
         "satchel.core.identifiers.request:ResolveResult",

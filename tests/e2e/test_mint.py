@@ -1,0 +1,69 @@
+"""Minting end to end: from the demo's dataset to another person's machine; once only, whatever is killed or cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.minting import Lab, lab
+from terminal import bdbag_accepts, unpack
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def fresh(house: Lab) -> None:
+    house.forget()
+
+
+def test_from_a_dataset_to_somebody_elses_machine(house: Lab) -> None:
+    minter = house.person()
+    made = minter.json(*house.words(minter, "--title", "Eyes of a pilot", "--author", "Lovelace, Ada", "--materialize"))
+    assert (made["reused"], made["replaced"]) == (False, None)
+    record = house.once()
+    assert made["identifier"] == record["identifier"]
+    assert record["metadata"]["title"] == "Eyes of a pilot"
+    assert record["metadata"]["RID"] == f"{house.dataset}@{made['snapshot']}"
+    assert record["checksums"] == [{"function": "sha256", "value": made["checksum"]}]
+
+    other = house.person(keys=False)
+    for front in (house.server, house.s3):
+        front.seen.clear()
+    told = other.json("resolve", house.row()["Minid"], "--out", str(other.out), "--open", *house.ca())
+    assert (told["valid"], told["complete"], told["error_count"]) == (True, True, 0)
+    assert told["checksum"] == made["checksum"]
+    archive = Path(told["archive"])
+    assert archive.stat().st_size == made["length"]
+    bdbag_accepts(unpack(archive, other.out / "open"))
+    # Nobody was asked who they are.
+    assert not [s for front in (house.server, house.s3) for s in front.seen if "Authorization" in s.headers]
+
+
+def test_again_gives_the_same_at_once_and_another_spec_a_new_one(house: Lab) -> None:
+    minter = house.person()
+    first = minter.json(*house.words(minter))
+    uploads = house.s3.count("PUT", "/bags/")
+    again = minter.json(*house.words(minter))
+    assert (again["reused"], again["identifier"]) == (True, first["identifier"])
+    somebody = house.person()
+    theirs = somebody.json(*house.words(somebody))
+    assert (theirs["reused"], theirs["identifier"]) == (True, first["identifier"])
+    assert house.s3.count("PUT", "/bags/") == uploads
+    house.once()
+
+    other = minter.run(*house.words(minter, "--vocabularies", "used"))
+    assert other.returncode == 0
+    assert f"takes the place of {first['compact']}" in other.stdout
+    assert "another choice" in other.stderr
+    old, new = house.minted()
+    assert (old["identifier"], old["replaced_by"]) == (first["identifier"], new["identifier"])
+    assert new["replaces"] == old["identifier"]
+    assert house.row()["Minid"].endswith(new["identifier"])
+    back = minter.json("resolve", first["identifier"], "--service", house.service, *house.ca())
+    assert back["replaced_by"] == new["identifier"]
