@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
+import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import keyring
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
 from file_keyring import FileKeyring
 from gui_helpers import until
 from sandbox_process import SandboxProcess, start_sandbox
+from satchel.core.credentials import chosen
 from satchel.core.errors import Kind, SatchelError
 from satchel.gui.access import remedies
 from satchel.gui.preferences.hosts import HostCard
 from satchel.gui.sign_in import SignInDialog
+from satchel.gui.sign_in.panels import KeepPanel
+from satchel.gui.widgets.notices import Notice
 from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.window import MainWindow
 
@@ -147,5 +157,126 @@ def test_a_refusal_offers_to_sign_in_and_goes_on_afterwards(
         QTest.keyClick(dialog.password, Qt.Key.Key_Return)
         await until(lambda: tried == ["again"])
         await window.bridge.stop()
+
+    in_loop(body)
+
+
+class Browser(QObject):
+    """Stands in for the system's browser: it notes what it is to open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+
+    @Slot(QUrl)
+    def open(self, url: QUrl) -> None:
+        self.opened.append(url.toString())
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    made = Browser()
+    QDesktopServices.setUrlHandler("https", made, "open")
+    yield made
+    QDesktopServices.unsetUrlHandler("https")
+
+
+def confirm(sandbox: SandboxProcess, page: str) -> None:
+    data = urllib.parse.urlencode({"username": "user", "password": "user"}).encode()
+    request = urllib.request.Request(page, data)
+    with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=sandbox.ca)) as answer:
+        assert answer.status == 200
+
+
+def test_the_server_is_asked_how_and_a_page_in_the_browser_signs_in(
+    window: MainWindow, own_sandbox: SandboxProcess, in_loop: InLoop, ring: Path, browser: Browser
+) -> None:
+    async def body() -> None:
+        card = await settings_card(window, own_sandbox)
+        QTest.mouseClick(card.sign_in, LEFT)
+        (dialog,) = dialogs(window)
+        await until(lambda: dialog.way == "device")
+        assert dialog.how.options["device"].isVisible()
+        assert not dialog.how.options["globus"].isVisible(), "the sandbox takes no tokens of Globus"
+        QTest.keyClick(dialog.sign_in_button, Qt.Key.Key_Return)
+        await until(lambda: browser.opened)
+        panel = dialog.device
+        assert panel.code.isVisible()
+        assert panel.code.text in browser.opened[0]
+        assert "Waits for you another" in panel.left.text()
+        await asyncio.to_thread(confirm, own_sandbox, browser.opened[0])
+        await until(lambda: not dialogs(window))
+        await until(lambda: card.person.text.startswith("Signed in as Uwe User, until "))
+        QTest.mouseClick(card.renew, LEFT)
+        await until(lambda: any("counts until" in n.text.text() for n in window.toasts.findChildren(Notice)))
+        QTest.mouseClick(card.sign_out, LEFT)
+        await until(lambda: card.person.text == "Not signed in")
+
+    in_loop(body)
+
+
+def test_giving_up_stops_the_waiting(
+    window: MainWindow, own_sandbox: SandboxProcess, in_loop: InLoop, ring: Path, browser: Browser
+) -> None:
+    async def body() -> None:
+        card = await settings_card(window, own_sandbox)
+        QTest.mouseClick(card.sign_in, LEFT)
+        (dialog,) = dialogs(window)
+        await until(lambda: dialog.way == "device")
+        dialog.submit()
+        await until(lambda: browser.opened)
+        QTest.mouseClick(dialog.how.options["token"], LEFT)
+        assert dialog.sign_in_button.isEnabled()
+        assert not dialog.device.waiting.isVisible()
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+        await until(lambda: not dialogs(window))
+        assert not ring.exists()
+
+    in_loop(body)
+
+
+def test_without_a_keyring_one_is_asked_where_the_sign_in_is_to_be_kept(
+    window: MainWindow, own_sandbox: SandboxProcess, in_loop: InLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keyring.backends.fail import Keyring
+
+    monkeypatch.setenv("SATCHEL_HOME", str(tmp_path / "own-home"))
+    before = keyring.get_keyring()
+    keyring.set_keyring(Keyring())
+    chosen.use(None)
+
+    async def body() -> None:
+        card = await settings_card(window, own_sandbox)
+        QTest.mouseClick(card.sign_in, LEFT)
+        (dialog,) = dialogs(window)
+        QTest.mouseClick(dialog.how.options["password"], LEFT)
+        QTest.keyClicks(dialog.user, "admin")
+        QTest.keyClicks(dialog.password, "admin")
+        QTest.keyClick(dialog.password, Qt.Key.Key_Return)
+        await until(lambda: dialog.findChildren(KeepPanel))
+        (panel,) = dialog.findChildren(KeepPanel)
+        assert "keyring cannot be used" in panel.text.text()
+        QTest.keyClicks(panel.passphrase, "correct horse")
+        QTest.keyClick(panel.passphrase, Qt.Key.Key_Return)
+        await until(lambda: card.person.text.startswith("Signed in as Ada Admin"))
+        assert chosen.read_choice().kind == "file"
+        assert b"webauthn" not in chosen.sealed_file().read_bytes()
+
+    try:
+        in_loop(body)
+    finally:
+        chosen.use(None)
+        keyring.set_keyring(before)
+
+
+def test_a_word_is_said_before_a_session_ends(window: MainWindow, in_loop: InLoop) -> None:
+    async def body() -> None:
+        soon = datetime.fromtimestamp(time.time() + 600, UTC).isoformat()
+        window.clock.note("www.example.org", soon)
+        window.clock.note("www.example.org", soon)
+        window.clock.note("later.example.org", datetime.fromtimestamp(time.time() + 9000, UTC).isoformat())
+        told = [notice.text.text() for notice in window.toasts.findChildren(Notice)]
+        assert len(told) == 1
+        assert told[0].startswith("Your sign-in to www.example.org ends in ")
 
     in_loop(body)

@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
         from satchel.gui.engine_bridge import EngineBridge
         from satchel.gui.home.page import HomePage
         from satchel.gui.menus import Menus
+        from satchel.gui.session_clock import SessionClock
         from satchel.gui.sidebar import Sidebar
         from satchel.gui.tasks import tasks
         from satchel.gui.widgets.boxes import row
@@ -120,6 +121,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(middle)
         self.menus = Menus(self)
         self.toasts = Toasts(middle)
+        self.clock = SessionClock(self)
         self.sidebar.set_current("home")
         self.home.tiles[0].setFocus()
         self.bridge.changed.connect(self._jobs_changed)

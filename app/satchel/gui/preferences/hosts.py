@@ -8,7 +8,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout
 
 from satchel.gui.icons import IconLabel
-from satchel.gui.sign_in import open_sign_in, sign_out, who
+from satchel.gui.session_clock import lasts
+from satchel.gui.sign_in import open_sign_in, renew, sign_out, who
 from satchel.gui.tasks import Spawned, spawn
 from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_6
 from satchel.gui.widgets.boxes import Card, row
@@ -43,7 +44,10 @@ class HostCard(Card):
         self.sign_out = button("Sign out", self._sign_out)
         self.sign_out.setAccessibleName(f"Sign out of {host.host}")
         self.sign_out.hide()
-        who_line = row(self.person, self.sign_in, self.sign_out, spacing=SPACE_2)
+        self.renew = button("Renew", self._renew, tip="Make the session last longer")
+        self.renew.setAccessibleName(f"Renew the sign-in to {host.host}")
+        self.renew.hide()
+        who_line = row(self.person, self.renew, self.sign_in, self.sign_out, spacing=SPACE_2)
         who_line.setStretch(0, 1)
         self.body.addLayout(who_line)
         pem = ["Certificates (*.pem *.crt *.cer)", "All files (*)"]
@@ -83,14 +87,17 @@ class HostCard(Card):
         if found is None:
             self.person.set_text("Not signed in")
         else:
-            until = f", until {found.expires}" if found.expires else ""
-            self.person.set_text(f"Signed in as {found.name}{until}")
+            self.person.set_text(f"Signed in as {found.name}{lasts(found.expires)}")
+            self._window.clock.note(host, found.expires)
         # What a file says is not Satchel's to end.
-        self.sign_out.setVisible(found is not None and not self._host.credential)
+        own = found is not None and not self._host.credential
+        self.sign_out.setVisible(own)
+        self.renew.setVisible(own)
 
     def _not_told(self, fault: BaseException) -> None:
         self.person.set_text(as_error(fault).message)
         self.sign_out.hide()
+        self.renew.hide()
 
     def _sign_in(self) -> None:
         open_sign_in(self.window(), self._window, self._host.host, self._signed_in)
@@ -98,6 +105,17 @@ class HostCard(Card):
     def _signed_in(self) -> None:
         self.credential.set_path(self._host.credential)
         self.look()
+
+    def _renew(self) -> None:
+        async def longer() -> None:
+            host = self._host.host
+            person = await self._window.bridge.call(renew, host, self._window.access(host))
+            self._window.toasts.say(
+                f"Your sign-in to {host} counts{lasts(person.expires).removeprefix(',')}.", "success"
+            )
+            self.look()
+
+        spawn(longer(), "renew a sign-in")
 
     def _sign_out(self) -> None:
         async def leave() -> None:
