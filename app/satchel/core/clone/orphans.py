@@ -54,7 +54,7 @@ async def violations(catalog: Catalog, plan: KeyPlan) -> Violations:
     rows = int((await catalog.aggregate(f"{path}/n:=cnt(C:RID)"))["n"])
     if not rows:
         return Violations(0, 0, ())
-    some = await catalog.rows(f"attribute/{path}/r:=C:RID@sort(r)?limit={SAMPLES}")
+    some = await catalog.rows(f"attributegroup/{path}/r:=C:RID;n:=cnt(C:RID)@sort(r)?limit={SAMPLES}")
     values = len(await catalog.rows(f"attributegroup/{path}/{columns};n:=cnt(C:RID)?limit=10000"))
     return Violations(rows, values, tuple(str(row["r"]) for row in some))
 
@@ -168,7 +168,7 @@ class ServerGround:
         return self.codecs[str(plan.key.table)]
 
     async def _orphans(self, plan: KeyPlan) -> list[str]:
-        rows = await self.catalog.rows(f"attribute/{join(plan)}/r:=C:RID@sort(r)?limit={PAGE}")
+        rows = await self.catalog.rows(f"attributegroup/{join(plan)}/r:=C:RID;n:=cnt(C:RID)@sort(r)?limit={PAGE}")
         return [str(row["r"]) for row in rows]
 
     async def _rows(self, plan: KeyPlan, rids: Sequence[str]) -> list[Any]:

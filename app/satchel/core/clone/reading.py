@@ -32,6 +32,8 @@ class Reading:
     """Pinned."""
     info: CatalogInfo
     """At the snapshot."""
+    live: CatalogInfo
+    """As it is now, which shows what this user may do."""
     gathered: reach.Gathered
     reached: reach.Reached
     plan: ClonePlan
@@ -60,7 +62,9 @@ async def read(session: Session, request: CloneRequest, context: Context, file: 
         if catalog.snapshot is None:
             raise SatchelError(Kind.SERVER, f"{request.host} does not say which snapshot is the newest.")
         context.checkpoint(SNAPSHOT, catalog.snapshot)
-        root, model, info = await asyncio.gather(catalog.entity_rid(request.rid), catalog.model(), catalog.info())
+        root, model, info, now = await asyncio.gather(
+            catalog.entity_rid(request.rid), catalog.model(), catalog.info(), live.info()
+        )
         if root in SYSTEM_TABLES:
             raise SatchelError(
                 Kind.USAGE,
@@ -83,7 +87,7 @@ async def read(session: Session, request: CloneRequest, context: Context, file: 
             stage.note = f"{sum(t.rows for t in plan.tables):,} rows of {len(plan.tables)} tables"
         try:
             dangling = await asyncio.to_thread(_dangling, keys, plan)
-            yield Reading(catalog, info, gathered, reached, plan, keys, dangling)
+            yield Reading(catalog, info, now, gathered, reached, plan, keys, dangling)
         finally:
             keys.close()
             reached.close()
