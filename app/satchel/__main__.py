@@ -20,6 +20,10 @@ def main() -> int:
         from satchel.core.bags.inside.work import main as look
 
         return look()
+    if arguments == ["await-export"]:
+        from satchel.core.export.server_side.waiter import main as waiter
+
+        return waiter()
     if not arguments or arguments == ["--sandbox"]:
         from satchel.gui.app import main as window
 
