@@ -121,7 +121,7 @@ def test_what_changes_meanwhile_or_since_does_not_get_in(tmp_path: Path) -> None
             out.mkdir()
             return [
                 *("export", box.host, catalog, "--rid", "9-S001", "--out", str(out), *terminal.admin),
-                *("--name", "same", *more),
+                *("--name", "same", "--no-cache", *more),
             ]
 
         before = terminal.json(*words("before"))

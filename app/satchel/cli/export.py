@@ -22,6 +22,8 @@ def define(parser: Parser) -> None:
     """The options of both, so that one word turns a preview into an export."""
     parser.add_catalog()
     parser.add_argument("--rid", metavar="RID", help="the record from which all is reached")
+    parser.add_argument("--dataset", metavar="RID", help="a deriva-ml dataset, by deriva-ml's own rule instead")
+    parser.add_argument("--version", metavar="V", help="its version (otherwise the newest that has a snapshot)")
     where = "the folder that the bag goes into" + ("" if parser.command == "export" else " (makes nothing there)")
     parser.add_argument("--out", type=path, metavar="DIR", help=where)
     parser.add_argument("--name", help="the bag's name (otherwise made of catalog, table and RID)")
@@ -68,16 +70,15 @@ def define(parser: Parser) -> None:
         metavar="|".join(ALGORITHMS),
         help="checksums (default md5 and sha256)",
     )
-    how.add_argument("--no-cache", action="store_true", help="read everything anew (this version always does)")
+    how.add_argument(
+        "--server-side", action="store_true", help="have the server's export service make the bag (not for --rid)"
+    )
+    how.add_argument(
+        "--no-cache", action="store_true", help="make it anew even where the same bag was made before, and keep no copy"
+    )
     parser.add_argument_group("servers")
     parser.add_access()
-    parser.later(
-        "--dataset",
-        "--version",
-        instead="Give the dataset's RID with --rid: a dataset is a record, and its members come along.",
-    )
     parser.later("--table", "--template", "--spec", "--env", instead="Give a record with --rid.")
-    parser.later("--server-side", instead="Leave it out: Satchel then makes the bag on this computer.")
     parser.set_defaults(run=export if parser.command == "export" else preview)
 
 
@@ -90,6 +91,12 @@ def request_of(options: Namespace) -> ExportRequest:
             Kind.USAGE,
             "What to export is missing.",
             "Name a record by its RID: --rid RID, as `satchel resolve` and the window show it.",
+        )
+    if options.server_side:
+        raise SatchelError(
+            Kind.USAGE,
+            "What belongs to a record is worked out on this computer; a server makes datasets, templates and specs.",
+            "Leave out --server-side.",
         )
     for problem in record_problems(flow.draft.host, flow.draft.catalog, flow.draft.rid):
         raise SatchelError(Kind.USAGE, problem.message)
@@ -111,7 +118,7 @@ def request_of(options: Namespace) -> ExportRequest:
     if options.algorithm:
         draft.algorithms = tuple(dict.fromkeys(options.algorithm))
     draft.access = Access(ca=tuple(options.ca), credential=options.credential)
-    return flow.request()
+    return msgspec.structs.replace(flow.request(), use_cache=not options.no_cache)
 
 
 def export(options: Namespace, output: Output) -> int:
@@ -120,6 +127,10 @@ def export(options: Namespace, output: Output) -> int:
 
     if not options.out:
         raise SatchelError(Kind.USAGE, "Where the bag goes is missing.", "Name a folder: --out DIR.")
+    if options.dataset or options.version:
+        from satchel.cli.export_dataset import dataset_request
+
+        return run_request(dataset_request(options), output)
     return run_request(request_of(options), output)
 
 
@@ -139,6 +150,8 @@ def told(result: ExportResult) -> str:
         lines.append(f"Missing: {problem.table} {problem.rid}: {problem.message}")
     if len(result.problems) > TOLD:
         lines.append(f"Missing: {len(result.problems) - TOLD:,} more, listed in the bag.")
+    if result.cached:
+        lines.append("It was made before and comes from the cache, checksums compared.")
     verdict = "The bag is valid" if result.valid else "The bag is NOT valid"
     lines.append(f"{verdict} and complete." if result.complete else f"{verdict} but NOT complete.")
     return "\n".join(lines)
@@ -152,6 +165,10 @@ def preview(options: Namespace, output: Output) -> int:
     from satchel.core.jobs.run import run_aside
     from satchel.core.paths import Home
 
+    if options.dataset or options.version:
+        from satchel.cli.export_dataset import dataset_preview
+
+        return dataset_preview(options, output)
     request = request_of(options)
 
     async def work(_stop: Stop) -> Preview:

@@ -54,6 +54,7 @@ def _values(result: Result) -> dict[str, Any]:
 
 _WORDS = {
     "export": "satchel.cli.export:told",
+    "export-dataset": "satchel.cli.export_dataset:told",
     "clone": "satchel.cli.clone:told",
     "validate": "satchel.cli.validate:told",
     "materialize": "satchel.cli.materialize:told",
@@ -76,7 +77,7 @@ def status(result: Result) -> int:
     match _kind(result):
         case "validate" if found.level == "structure":  # it did not ask for files
             return 0 if found.valid else 1
-        case "export" | "validate":
+        case "export" | "export-spec" | "export-dataset" | "validate":
             return 0 if found.valid and found.complete else 1
         case "clone":
             return 0 if found.verified or found.forecast is not None else 1

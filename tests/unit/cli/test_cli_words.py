@@ -24,9 +24,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 EXPORT = ["export", "localhost:8443", "1", "--rid", "1-ABCD", "--out", "/data"]
 LATER = [
-    [*EXPORT, "--server-side"],
-    [*EXPORT, "--dataset", "1-A"],
-    [*EXPORT, "--version", "1.0.0"],
     [*EXPORT, "--table", "s:t"],
     [*EXPORT, "--template", "1"],
     [*EXPORT, "--spec", "spec.json"],

@@ -33,13 +33,19 @@ KINDS: dict[str, JobKind] = {
     "export": JobKind(
         "satchel.core.export.request:ExportRequest",
         "satchel.core.export.request:ExportResult",
-        "satchel.core.export.runner:run",
+        "satchel.core.export.making:run_record",
         "satchel.core.export.leftovers:leftovers",
     ),
     "export-spec": JobKind(
         "satchel.core.export.spec.request:SpecRequest",
         "satchel.core.export.spec.request:SpecResult",
-        "satchel.core.export.spec.runner:run",
+        "satchel.core.export.making:run_spec",
+        "satchel.core.export.leftovers:leftovers",
+    ),
+    "export-dataset": JobKind(
+        "satchel.core.export.datasets.request:DatasetRequest",
+        "satchel.core.export.datasets.request:DatasetResult",
+        "satchel.core.export.datasets.run:run",
         "satchel.core.export.leftovers:leftovers",
     ),
     "clone": JobKind(

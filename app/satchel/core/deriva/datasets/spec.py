@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from satchel.core.deriva.datasets.elements import children_of
+from satchel.core.deriva.datasets.elements import BUILTIN, children_of, domain_schema, domain_schemas
 from satchel.core.deriva.datasets.listing import DATASET, NESTING, VERSION, need_datasets
 from satchel.core.deriva.datasets.paths import Path, depth, is_asset, paths, vocabularies
 from satchel.core.deriva.ermrest import Catalog
@@ -23,13 +23,15 @@ _STEPS = {
 }
 
 
-async def dataset_spec(catalog: Catalog, rid: str, model: Model | None = None) -> Spec:
+async def dataset_spec(catalog: Catalog, rid: str, model: Model | None = None, *, narrow: bool = False) -> Spec:
     """The spec that exports a dataset.
 
     Args:
         catalog: at the version's snapshot.
         rid: the dataset's.
         model: the schema at that snapshot, where it is known already.
+        narrow: of a catalog with several domains keep one in schema.json, or deriva-ml does not open the bag. Only
+            Satchel's own runner can do that.
 
     Raises:
         SatchelError: there are no datasets, or deriva-ml cannot walk this schema.
@@ -38,10 +40,10 @@ async def dataset_spec(catalog: Catalog, rid: str, model: Model | None = None) -
     need_datasets(catalog, model)
     levels = depth(await children_of(catalog), rid)
     at = f"{catalog.id}@{catalog.snapshot}" if catalog.snapshot else catalog.id
-    return make_spec(model, rid, levels, host=catalog.session.base, catalog=at)
+    return make_spec(model, rid, levels, host=catalog.session.base, catalog=at, narrow=narrow)
 
 
-def make_spec(model: Model, rid: str, levels: int, *, host: str, catalog: str) -> Spec:
+def make_spec(model: Model, rid: str, levels: int, *, host: str, catalog: str, narrow: bool = False) -> Spec:
     """The same from what is known.
 
     Args:
@@ -50,17 +52,24 @@ def make_spec(model: Model, rid: str, levels: int, *, host: str, catalog: str) -
         levels: how deep datasets are nested in it.
         host: the server's address, `https://...`.
         catalog: `number@snapshot`.
+        narrow: as for `dataset_spec`.
     """
+    narrow = narrow and len(domain_schemas(model)) > 1
+    kept = sorted({domain_schema(model), *BUILTIN})
     steps: list[Spec] = [
         _step("env", "/", "Dataset", query_keys=["snaptime"]),
         _step("env", "/entity/M:=deriva-ml:Dataset/RID={RID}", "Dataset", query_keys=["RID", "Description"]),
         _step("json", "/schema", "schema"),
     ]
     for name in vocabularies(model):
+        if narrow and name.schema not in kept:
+            continue
         steps += _outputs(_braced(name.path), _braced(name.table), model.tables[name])
     for path in paths(model, levels):
         steps += _outputs(query(path), output(path), model.tables[path[-1]])
+    transforms = {"input_paths": ["schema.json"], "output_path": "schema.json", "schemas": kept}
     return {
+        **({"transform_processors": [_transform("satchel-narrow-schema", transforms)]} if narrow else {}),
         "env": {"RID": rid},
         "bag": {
             "bag_name": "Dataset_{RID}",
@@ -96,6 +105,10 @@ def _outputs(where: str, to: str, table: Table) -> list[Spec]:
 
 def _step(processor: str, query_path: str, output_path: str, **more: Any) -> Spec:
     params = {"query_path": query_path, "output_path": output_path, **more}
+    return {"processor": processor, "processor_params": params}
+
+
+def _transform(processor: str, params: dict[str, Any]) -> Spec:
     return {"processor": processor, "processor_params": params}
 
 

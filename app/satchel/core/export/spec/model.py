@@ -10,6 +10,8 @@ from satchel.core.export.errors import ConfigurationError
 
 QUERIES = ("csv", "json", "json-stream", "env", "dir", "fetch", "download")
 TRANSFORMS = ("cat", "interpolation", "strsub", "geo", "fasta", "json2csv", "column")
+OWN_TRANSFORMS = ("satchel-narrow-schema",)
+"""Of this program alone; specs for others do not have them."""
 POSTS = ("cloud_upload", "identifier", "url_rewrite")
 EXTENSIONS = {"csv": ".csv", "json": ".json", "json-stream": ".json"}
 ACCEPT = {"csv": "text/csv", "json": "application/json", "json-stream": "application/x-json-stream"}
@@ -92,7 +94,9 @@ def read(document: Any) -> Spec:
         env=_object(document.get("env"), "/env"),
         bag=_bag(document.get("bag")),
         queries=queries,
-        transforms=_steps(document.get("transform_processors"), "/transform_processors", TRANSFORMS, "transform"),
+        transforms=_steps(
+            document.get("transform_processors"), "/transform_processors", (*TRANSFORMS, *OWN_TRANSFORMS), "transform"
+        ),
         posts=_steps(document.get("post_processors"), "/post_processors", POSTS, "post-processing"),
     )
 

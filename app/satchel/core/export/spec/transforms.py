@@ -19,9 +19,10 @@ from typing import IO, Any
 from satchel.core.bags.digests import StoppedError
 from satchel.core.errors import Kind
 from satchel.core.export.errors import ConfigurationError, ExportError
+from satchel.core.export.spec import narrowing
 from satchel.core.export.spec.model import Step
 
-NATIVE = ("cat", "interpolation", "strsub", "fasta", "json2csv", "column")
+NATIVE = ("cat", "interpolation", "strsub", "fasta", "json2csv", "column", narrowing.NAME)
 FUNCTIONS = ("add", "replace", "delete")
 SUBSTITUTION = frozenset({"pattern", "repl", "input", "output"})
 
@@ -203,6 +204,7 @@ _DO: dict[str, Callable[[Step, Sequence[Path], Path, threading.Event], None]] = 
     "json2csv": _json2csv,
     "column": _column,
     "fasta": _fasta,
+    narrowing.NAME: narrowing.narrow,
 }
 
 

@@ -1,0 +1,1 @@
+"""Exporting a version of a deriva-ml dataset, and what that would bring."""
