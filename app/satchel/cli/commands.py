@@ -46,6 +46,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("materialize", "PATH", "fetch the files that a bag lists and lacks", "satchel.cli.materialize"),
             Command("bag", "FOLDER --out DIR", "make a bag of any folder", "satchel.cli.making"),
             Command("rebag", "PATH", "change bag-info, or make the manifests anew", "satchel.cli.making"),
+            Command("holey", "PATH --url URL", "leave files of a bag to servers that have them", "satchel.cli.holey"),
             Command("diff", "BAG OTHER", "what differs between two bags", "satchel.cli.diff"),
             Command("archive", "PATH", "pack a bag's folder", "satchel.cli.packing"),
             Command("extract", "PATH", "unpack a bag's archive", "satchel.cli.packing"),

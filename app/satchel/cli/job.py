@@ -64,6 +64,7 @@ _WORDS = {
     "bag": "satchel.cli.making:made",
     "rebag": "satchel.cli.making:changed",
     "diff": "satchel.cli.diff:told",
+    "holey": "satchel.cli.holey:told",
     "resolve": "satchel.cli.identifiers:told",
     "localize": "satchel.cli.localize:told",
     "mint": "satchel.cli.mint:told",
@@ -85,6 +86,11 @@ def status(result: Result) -> int:
             return status(found.validation) if found.validation is not None else 0
         case "diff":
             return 0 if found.same else 1
+        case "materialize" if found.problems and not found.fetched and found.problem_count == len(found.problems):
+            # As where a server is asked for a catalog: nothing at all can be had without a sign-in.
+            return 3 if all(problem.code == "sign-in-needed" for problem in found.problems) else 1
+        case "holey":
+            return 1 if found.problem_count else 0
         case "materialize":
             return 0 if not found.problem_count and found.valid is not False else 1
         case "localize":

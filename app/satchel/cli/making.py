@@ -27,6 +27,12 @@ def define(parser: Parser) -> None:
             "--in-place", dest="how", action="store_const", const="in-place", help="move the files into FOLDER/data"
         )
         parser.add_argument("--name", help="the bag's name (otherwise the folder's)")
+        parser.add_argument(
+            "--remote",
+            type=path,
+            metavar="FILE",
+            help="files by reference: JSON, as bdbag's remote file manifest, or CSV with url, length, filename, md5...",
+        )
     else:
         parser.add_argument("path", type=path, metavar="PATH", help="the bag's folder")
         parser.add_argument(
@@ -67,6 +73,7 @@ def bag_of(options: Namespace) -> BagRequest:
         name=request.name,
         info=request.info,
         algorithms=algorithms,
+        remote=options.remote,
     )
 
 
@@ -104,7 +111,10 @@ def _field(text: str) -> tuple[str, str]:
 
 def made(result: BagResult) -> str:
     """The bag, for people: its name alone on the first line."""
-    return f"{result.bag}\n{count(result.files, 'files')}, {size(result.bytes)}; {', '.join(result.algorithms)}."
+    remote = f", {count(result.remote, 'files')} of them by reference" if result.remote else ""
+    return (
+        f"{result.bag}\n{count(result.files, 'files')}, {size(result.bytes)}{remote}; {', '.join(result.algorithms)}."
+    )
 
 
 def changed(result: RebagResult) -> str:

@@ -42,6 +42,11 @@ def define(parser: Parser) -> None:
     parser.add_argument("--largest", type=_bytes, metavar="BYTES", help="leave larger files where they are")
     parser.add_argument("--repair", action="store_true", help="fetch also what is here and was changed or damaged")
     parser.add_argument(
+        "--full",
+        action="store_true",
+        help="make it a bag that fetches nothing: once all is here and every checksum is right, remove fetch.txt",
+    )
+    parser.add_argument(
         "--check",
         choices=("none", "completeness", "fast", "full"),
         default="fast",
@@ -77,6 +82,7 @@ def request_of(options: Namespace) -> MaterializeRequest:
         hosts=tuple(host_name(host) for host in options.host),
         allow_private=options.allow_private,
         check=options.check,
+        full=options.full,
         access=Access(ca=tuple(options.ca), credential=options.credential),
     )
 

@@ -51,7 +51,7 @@ KINDS: list[tuple[str, Make, tuple[str, ...], set[str], set[str], bool | None]] 
     ("forms in fetch.txt", lambda at, v: put(at, {NFC: b"1"}, version=v, fetch=f"https://h/ 1 {NFD}\n"), ALL, set(), {"name-form"}, None),
     ("a bare percent in fetch.txt", lambda at, v: put(at, {"data/5%": b"1"}, version=v, fetch="https://h/ 1 data/5%\n"), ("1.0",), {"percent"}, set(), None),
     ("percents in an address", lambda at, v: put(at, version=v, fetch="https://h/a%20b 6 data/hello.txt\n"), ALL, set(), set(), AGREED),
-    ("an address without its kind", lambda at, v: put(at, version=v, fetch="/hatrac/x 6 data/hello.txt\n"), ("1.0",), {"relative-url"}, set(), None),
+    ("an address without its kind", lambda at, v: put(at, version=v, fetch="/hatrac/x 6 data/hello.txt\n"), ("1.0",), set(), {"relative-url"}, None),
     ("an address without its kind", lambda at, v: put(at, version=v, fetch="/hatrac/x 6 data/hello.txt\n"), OLD, set(), set(), None),
     ("fetch twice", lambda at, v: put(at, version=v, fetch="https://h/x 6 data/hello.txt\nhttps://i/x - data/hello.txt\n"), ALL, set(), {"listed-twice"}, None),
     ("fetch twice, otherwise", lambda at, v: put(at, version=v, fetch="https://h/x 6 data/hello.txt\nhttps://h/x 7 data/hello.txt\n"), ALL, {"contradiction"}, {"listed-twice"}, None),

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import random
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +19,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bag_maker import edit_fetch, make_bag, tree
+from satchel.cli.job import status
 from satchel.core.bags.reading import PARTS
 from satchel.core.deriva.retry import Policy
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.fetching import materialize, writing
-from satchel.core.fetching.request import MaterializeRequest, MaterializeResult
+from satchel.core.fetching.request import MaterializeRequest, MaterializeResult, retry
 from satchel.core.fetching.web import Web
+from satchel.core.jobs.request import Access
 from satchel.core.jobs.state import local_context
 from satchel.core.jobs.trouble import explain
+from small_bags import judge
 from tls_server import Served, serve
 
 LARGE = random.Random(1).randbytes(3_000_000)
@@ -468,10 +472,59 @@ async def test_a_host_that_wants_a_sign_in_is_told(server: Server, tmp_path: Pat
         raise web.HTTPUnauthorized
 
     server.special.update({f"/{n}": who for n in range(50)})
-    with pytest.raises(SatchelError) as caught:
-        await fetch(bag, server)
-    assert caught.value.kind is Kind.NOT_SIGNED_IN
+    result = await fetch(bag, server)
+    assert (result.problem_count, result.sign_in) == (50, (server.served.host,))
+    assert {problem.code for problem in result.problems} == {"sign-in-needed"}
+    assert status(result) == 3
     assert len({request.path for request in server.asked}) <= materialize.CONNECTIONS
+
+
+async def test_who_has_not_signed_in_is_offered_it_where_a_host_forbids(server: Server, tmp_path: Path) -> None:
+    bag = a_bag(server, tmp_path, {"a": b"a", "b": b"b"})
+
+    async def no(_request: web.Request) -> web.StreamResponse:
+        raise web.HTTPForbidden
+
+    server.special["/a"] = no
+    result = await fetch(bag, server)
+    (problem,) = result.problems
+    assert (problem.code, problem.host, problem.path) == ("sign-in-needed", server.served.host, "data/a")
+    assert (result.fetched, status(result)) == (1, 1)
+    again = retry(MaterializeRequest(path=str(bag), only=("x",)), result)
+    assert (again.pick, again.only) == (("data/a",), ())
+    access = Access(ca=(server.served.ca,), credential=credential_file(tmp_path, server.served.host))
+    (problem,) = (await fetch(bag, access=access)).problems
+    assert problem.code == "not-allowed", "signing in would not help"
+
+
+async def test_names_in_other_forms_are_the_manifests(server: Server, tmp_path: Path) -> None:
+    bag = a_bag(server, tmp_path, {"Núñez 1": b"a", "50%": b"b"})
+    text = (bag / "fetch.txt").read_text()
+    edit_fetch(bag, unicodedata.normalize("NFD", text).replace("data/50%25", "data/50%2525").replace("z 1", "z%25201"))
+    result = await fetch(bag, server)
+    assert (result.problems, result.fetched, result.complete) == ((), 2, True)
+    assert sorted(tree(bag / "data")) == sorted(["50%", "Núñez 1", "here"])
+
+
+async def test_a_completed_bag_can_do_without_fetch_txt(server: Server, tmp_path: Path) -> None:
+    bag = a_bag(server, tmp_path, {"a": b"a", "large": LARGE})
+    result = await fetch(bag, server, full=True)
+    assert (result.full, result.valid) == (True, True)
+    assert not (bag / "fetch.txt").exists()
+    found = await asyncio.to_thread(judge, bag)
+    assert (found.valid, found.complete) == (True, True)
+    assert "fetch.txt" not in (bag / "tagmanifest-md5.txt").read_text()
+    assert not [name for name in tree(bag) if name.startswith(".")]
+
+
+async def test_a_bag_with_a_wrong_file_keeps_fetch_txt(server: Server, tmp_path: Path) -> None:
+    bag = a_bag(server, tmp_path, {"a": b"a", "b": b"b"})
+    (bag / "data/a").write_bytes(b"x")
+    result = await fetch(bag, server, full=True)
+    assert (result.full, result.valid, result.complete) == (False, False, True)
+    assert (bag / "fetch.txt").exists()
+    result = await fetch(bag, server, full=True, repair=True)
+    assert (result.full, result.valid) == (True, True)
 
 
 # -- bags that mean harm ----------------------------------------------------------------------------------------------

@@ -247,7 +247,7 @@ class Listing:
                     findings.error("malformed", name, f"Line {line.number} of {name} {found}.", line.number)
                     continue
                 if declared.strict and not found.absolute:
-                    findings.error(
+                    findings.warning(
                         "relative-url",
                         found.path,
                         f"Line {line.number} of {name} has an address that does not begin with its kind, as https:.",
@@ -291,9 +291,10 @@ class Listing:
     def _fetch_entry(self, path: str, length: int | None, line: int) -> None:
         if not self._is_listed(path):
             # bdbag escapes the names in fetch.txt as in addresses, those in manifests not.
-            plain = unquote(path)
-            if (other := self._other_form(path)) is not None:
-                plain = other
+            unescaped = unquote(path)
+            plain = self._other_form(path) or (
+                unescaped if self._is_listed(unescaped) else self._other_form(unescaped) or path
+            )
             if plain != path and payload_safe(plain) is None and self._is_listed(plain):
                 self._findings.warning(
                     "name-form", plain, f"Line {line} of fetch.txt writes the name of {plain} in another form.", line

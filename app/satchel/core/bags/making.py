@@ -26,6 +26,7 @@ from satchel.core.bags.names import safe_name
 from satchel.core.bags.packing import measure
 from satchel.core.bags.places import TAGS
 from satchel.core.bags.reading import is_file
+from satchel.core.bags.remote_list import read_remote
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.workplace import workplace
 from satchel.core.bags.writer import Entry, Inventory, sync_folder, sync_tree, write_tags
@@ -51,6 +52,8 @@ class BagRequest(Request, tag="bag", frozen=True, kw_only=True):
     info: tuple[tuple[str, str], ...] = ()
     """Fields of bag-info.txt."""
     algorithms: tuple[str, ...] = ("md5", "sha256")
+    remote: str | None = None
+    """A list of files that are not here and that fetch.txt is to name, as `remote_list` reads it."""
 
     @property
     def title(self) -> str:
@@ -75,6 +78,8 @@ class BagResult(Result, tag="bag", frozen=True, kw_only=True):
     algorithms: tuple[str, ...]
     empty_folders: int
     """That are not in the bag, for a bag lists files alone."""
+    remote: int = 0
+    """Files that fetch.txt names, and that count in `files` and, where it is known, in `bytes`."""
 
 
 async def run(request: BagRequest, context: Context) -> BagResult:
@@ -100,11 +105,16 @@ async def run(request: BagRequest, context: Context) -> BagResult:
             finally:
                 await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         size, files = inventory.oxum()
+        remote = inventory.remote()
         if request.how == "in-place":  # an earlier run may have known them
             files, size = await in_thread(context.cancelled, measure, target / "data", context.cancelled)
+            files += remote
+            size += sum(entry.length or 0 for entry in inventory if entry.url) if remote else 0
     if make.empty:
         context.warn("empty-folder", f"{make.empty:,} empty folders are not in the bag, for a bag lists files alone.")
-    return BagResult(bag=str(target), files=files, bytes=size, algorithms=request.algorithms, empty_folders=make.empty)
+    return BagResult(
+        bag=str(target), files=files, bytes=size, algorithms=make.algorithms, empty_folders=make.empty, remote=remote
+    )
 
 
 def _check(request: BagRequest) -> None:
@@ -162,6 +172,7 @@ class _Make:
         self._context = context
         self._stop = context.cancelled
         self.empty = 0
+        self.algorithms = request.algorithms
 
     async def elsewhere(self, source: Path, bag: Path, target: Path) -> None:
         """Make the bag in a folder of its own."""
@@ -190,7 +201,7 @@ class _Make:
             info.append(("Bagging-Date", datetime.now(UTC).astimezone().strftime("%Y-%m-%d")))
         if "bag-software-agent" not in said:
             info.append(("Bag-Software-Agent", f"Satchel {__version__}"))
-        write_tags(folder, self._inventory, info, self._request.algorithms)
+        write_tags(folder, self._inventory, info, self.algorithms)
 
     def _move(self, folder: Path, moving: Path) -> None:
         tags = folder / TAGS
@@ -241,6 +252,40 @@ class _Make:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+        if self._request.remote is not None:
+            with context.stage("remote", "Read the list of remote files", unit="files") as stage:
+                await in_thread(self._stop, self._list, Path(self._request.remote), stage)
+
+    def _list(self, file: Path, stage: Stage) -> None:
+        """Take in the files that stay on their servers. Raises SatchelError."""
+        for remote in read_remote(file):
+            if self._stop.is_set():
+                raise StoppedError
+            parts = remote.path.split("/")
+            above = ["/".join(parts[:n]) for n in range(2, len(parts))]
+            taken = next((p for p in (*above, remote.path) if self._inventory.get(p) is not None), None)
+            if taken is not None or self._inventory.is_folder(remote.path):
+                raise SatchelError(
+                    Kind.INVALID,
+                    f"{remote.place.capitalize()} of {file.name} is of {remote.path}, and {taken or remote.path} is in "
+                    "the bag already.",
+                    "Give it another name in the list.",
+                )
+            self._inventory.add([Entry(remote.path, remote.length, remote.sums, remote.url)])
+            stage.add(1)
+        self.algorithms = self._inventory.algorithms(self._request.algorithms)
+        if not self.algorithms:
+            raise SatchelError(
+                Kind.INVALID,
+                f"Not all files of {file.name} have a checksum of one of the kinds that were asked for "
+                f"({', '.join(self._request.algorithms)}).",
+                "Every file must be in every manifest. Ask for what the list has: --algorithm ...",
+            )
+        if dropped := [a for a in self._request.algorithms if a not in self.algorithms]:
+            self._context.warn(
+                "dropped-algorithm",
+                f"There is no manifest of {' and '.join(dropped)}: not all files of {file.name} have such a checksum.",
+            )
 
     def _measure(self, source: Path, stage: Stage) -> tuple[int, int]:
         files = size = 0

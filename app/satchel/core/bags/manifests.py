@@ -52,9 +52,10 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.")
 _FETCH = re.compile(r"(?P<url>\S+)[ \t]+(?P<length>\S+)[ \t]+(?P<path>.+)")
 
 
-def encode_path(path: str) -> str:
-    """A path as manifests write it: CR, LF and % escaped (RFC 8493, 2.1.3)."""
-    return path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def encode_path(path: str, *, old: bool = False) -> str:
+    """A path as manifests write it: CR, LF and % escaped (RFC 8493, 2.1.3); before BagIt 1.0 (`old`) % was not."""
+    escaped = path if old else path.replace("%", "%25")
+    return escaped.replace("\r", "%0D").replace("\n", "%0A")
 
 
 def decode_path(text: str, *, old: bool = False) -> str:
@@ -90,10 +91,10 @@ def manifest_line(digest: str, path: str) -> str:
     return f"{digest}  {encode_path(path)}"
 
 
-def fetch_line(url: str, length: int | None, path: str) -> str:
+def fetch_line(url: str, length: int | None, path: str, *, old: bool = False) -> str:
     """A line of fetch.txt, without its end. White space in the URL, and what no URL may hold as it is, are escaped."""
     escaped = "".join(chr(b) if 0x20 < b < 0x7F else f"%{b:02X}" for b in url.encode("utf-8", "replace"))
-    return f"{escaped} {'-' if length is None else length} {encode_path(path)}"
+    return f"{escaped} {'-' if length is None else length} {encode_path(path, old=old)}"
 
 
 def info_lines(fields: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -36,6 +36,11 @@ class Bag:
     tag_manifests: dict[str, Path]
 
     @property
+    def old(self) -> bool:
+        """Whether it is of before BagIt 1.0, when a percent sign in a path stood for itself."""
+        return self.version.startswith("0.")
+
+    @property
     def algorithms(self) -> tuple[str, ...]:
         """Those of the payload manifests that can be computed here."""
         return tuple(a for a in sorted(self.manifests) if a in ALGORITHMS)
@@ -74,7 +79,7 @@ class Bag:
             for line in lines(file, self.encoding):
                 if not line.text and not line.problem:
                     continue
-                entry = read_entry(line, algorithm)
+                entry = read_entry(line, algorithm, old=self.old)
                 if isinstance(entry, str):
                     yield f"Line {line.number} of {path.name} {entry}."
                 elif (reason := payload_safe(entry.path)) is not None:
@@ -95,7 +100,7 @@ class Bag:
             for line in lines(file, self.encoding):
                 if not line.text and not line.problem:
                     continue
-                found = read_fetch(line)
+                found = read_fetch(line, old=self.old)
                 if isinstance(found, str):
                     yield line.number, "", f"Line {line.number} of fetch.txt {found}."
                 elif (reason := payload_safe(found.path)) is not None:

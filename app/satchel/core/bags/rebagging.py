@@ -22,6 +22,7 @@ from satchel.core.bags.manifests import ALGORITHMS, encode_path, info_lines, lin
 from satchel.core.bags.packing import measure
 from satchel.core.bags.places import is_unfinished
 from satchel.core.bags.reading import PARTS, Bag, inside, is_file, is_folder, open_bag
+from satchel.core.bags.retagging import retag
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.writer import Entry, Inventory, write_tags
 from satchel.core.errors import Kind, SatchelError
@@ -191,35 +192,12 @@ def _read(bag: Bag, inventory: Inventory, algorithms: Sequence[str], context: Co
 
 def _only_info(request: RebagRequest, bag: Bag, tags: Path) -> None:
     """Write bag-info.txt, and tag manifests in which nothing but its checksum is new."""
-    encoding = bag.encoding
     info = tags / "bag-info.txt"
-    with info.open("w", encoding=encoding, newline="\n") as file:
+    with info.open("w", encoding=bag.encoding, newline="\n") as file:
         file.writelines(line + "\n" for line in info_lines(_info(request, bag)))
         file.flush()
         os.fsync(file.fileno())
-    for algorithm, old in bag.tag_manifests.items():
-        if algorithm not in ALGORITHMS:
-            raise SatchelError(
-                Kind.INVALID, f"{old.name} is of a kind of checksum that cannot be computed here.", "Remove it first."
-            )
-        digest = hash_file(info, [algorithm]).digests()[algorithm]
-        listed = False
-        with old.open("rb") as source, (tags / old.name).open("w", encoding=encoding, newline="\n") as file:
-            for line in lines(source, encoding):
-                entry = read_entry(line, algorithm)
-                if not isinstance(entry, str) and entry.path == "bag-info.txt":
-                    file.write(f"{digest}  bag-info.txt\n")
-                    listed = True
-                elif line.problem:
-                    raise SatchelError(
-                        Kind.INVALID, f"Line {line.number} of {old.name} {line.problem}.", "Make the manifests anew."
-                    )
-                elif line.text:
-                    file.write(line.text + "\n")
-            if not listed:
-                file.write(f"{digest}  {encode_path('bag-info.txt')}\n")
-            file.flush()
-            os.fsync(file.fileno())
+    retag(bag, tags, {"bag-info.txt": info})
 
 
 def _others(bag: Bag, tags: Path, algorithms: Sequence[str]) -> None:

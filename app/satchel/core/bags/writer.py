@@ -68,6 +68,14 @@ class Inventory:
             row = self._db.execute("SELECT * FROM entry WHERE path = ?", (path,)).fetchone()
         return _entry(row) if row else None
 
+    def is_folder(self, path: str) -> bool:
+        """Whether a path is that of a folder in which there is something."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT 1 FROM entry WHERE path >= ? AND path < ? LIMIT 1", (f"{path}/", f"{path}0")
+            ).fetchone()
+        return row is not None
+
     def __iter__(self) -> Iterator[Entry]:
         last = ""
         while True:

@@ -143,6 +143,18 @@ class Download:
         return stream
 
 
+async def head(session: Session, url: str) -> ObjectInfo:
+    """What a server says of an object, without its bytes.
+
+    Raises:
+        SatchelError: there is none, or no right to it.
+    """
+    answer = await session.request("HEAD", url, headers=_PLAIN, also=(409,))
+    if answer.status == 409:
+        raise SatchelError(Kind.NOT_FOUND, f"{url} has no content on the server.", "Its upload was never finished.")
+    return _info(url, answer.headers)
+
+
 class Hatrac:
     """Objects as a session's host, or any other, serves them."""
 
@@ -168,13 +180,7 @@ class Hatrac:
         Raises:
             SatchelError: there is none, or no right to it.
         """
-        address = self.address(url)
-        answer = await self.session.request("HEAD", address, headers=_PLAIN, also=(409,))
-        if answer.status == 409:
-            raise SatchelError(
-                Kind.NOT_FOUND, f"{address} has no content on the server.", "Its upload was never finished."
-            )
-        return _info(address, answer.headers)
+        return await head(self.session, self.address(url))
 
     @asynccontextmanager
     async def get(self, url: str, *, start: int = 0, etag: str | None = None) -> AsyncIterator[Download]:

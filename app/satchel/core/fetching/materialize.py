@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import portalocker
 
 from satchel.core.bags import validate
-from satchel.core.bags.reading import Bag, open_bag
+from satchel.core.bags.reading import Bag, is_file, open_bag
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.validate import ValidateRequest, ValidateResult
 from satchel.core.deriva.hatrac import Download
@@ -56,6 +57,7 @@ SLOW_SECONDS = 60.0
 SLOW_BYTES = 4096
 """A server that sends less than this in `SLOW_SECONDS` will not come to an end."""
 POLICY: Policy = PATIENT
+SIGN_IN = "sign-in-needed"
 _PLAIN = {"Accept-Encoding": "identity"}
 
 
@@ -125,6 +127,7 @@ class _Fetch:
         self._failed: dict[str, tuple[int, SatchelError]] = {}
         self._asking = asyncio.Lock()
         self._refused: set[str] = set()
+        self._signed_in: set[str] = set()
         self._limit: int | None = request.largest
         self.plan_made = Plan(bag, db, context.cancelled, self._problem)
 
@@ -183,6 +186,7 @@ class _Fetch:
         """Fetch it."""
         request, context, plan = self._request, self._context, self.plan_made
         secrets = {host: await self._secret(host) for host in self._hosts}
+        self._signed_in = {host for host, secret in secrets.items() if secret}
         # A server is the person's own word, and not the bag's, where they have signed in to it or vouch for its
         # authority. Any that they name is.
         named = {h for h in self._hosts if secrets[h] or request.access.ca} | {host_name(h) for h in request.hosts}
@@ -336,7 +340,7 @@ class _Fetch:
         if wanted.length is None or wanted.length >= SHOWN:
             shown = stage.part(wanted.path, wanted.length)  # type: ignore[assignment]
         try:
-            start = await self._threaded(part.begin)
+            start = await self._threaded(part.begin, self._context.cancelled)
             shown.add(start)
             try:
                 return await self._download(web, url, wanted, part, shown)
@@ -408,24 +412,35 @@ class _Fetch:
         self._context.log(f"{message} {error.detail}".strip(), "debug")
         self._problem(
             FileProblem(
-                code=_code(error), path=wanted.path, message=message, url=url.partition("?")[0], line=wanted.line
+                code=self._code(error, url),
+                path=wanted.path,
+                message=message,
+                url=url.partition("?")[0],
+                line=wanted.line,
+                host=host_of(url) if "://" in url else "",
             )
         )
+
+    def _code(self, error: SatchelError, url: str) -> str:
+        """What is told of an error. Who has not signed in may be allowed when they have."""
+        unknown = error.kind is Kind.NOT_ALLOWED and not isinstance(error, PrivateAddressError)
+        if unknown and "://" in url and host_of(url) not in self._signed_in:
+            return SIGN_IN
+        return _code(error)
 
     async def result(self) -> MaterializeResult:
         """Check the bag, if nothing is missing, and sum up."""
         request, plan = self._request, self.plan_made
-        codes = {problem.code for problem in self._problems}
-        if codes == {"not-signed-in"} and not self._fetched:
-            raise SatchelError(
-                Kind.NOT_SIGNED_IN,
-                self._problems[0].message,
-                "Sign in to that server (satchel login HOST) and try again.",
-            )
         complete = not self.problem_count and not plan.left
         found: ValidateResult | None = None
-        if complete and request.check != "none":
-            found = await validate.run(ValidateRequest(path=request.path, level=request.check), self._context)
+        check = "full" if request.full else request.check
+        if complete and check != "none":
+            found = await validate.run(ValidateRequest(path=request.path, level=check), self._context)
+        full = request.full and found is not None and found.valid
+        if full:
+            with self._context.stage("tags", "Do without fetch.txt"):
+                # Not to be stopped: half of it is nothing.
+                await in_thread(threading.Event(), self._without_fetch)
         self._problems.sort(key=lambda p: (p.line or 0, p.path))
         return MaterializeResult(
             path=request.path,
@@ -438,7 +453,14 @@ class _Fetch:
             complete=complete if found is None else complete and found.complete,
             valid=None if found is None else found.valid,
             validation=found,
+            full=full,
         )
+
+    def _without_fetch(self) -> None:
+        from satchel.core.bags.retagging import without_fetch
+
+        if is_file(self._bag.folder / "fetch.txt"):
+            without_fetch(self._bag)
 
 
 class _Writer:
@@ -489,7 +511,7 @@ _WHOLE_HOST = frozenset({Kind.UNREACHABLE, Kind.UNTRUSTED, Kind.NOT_SIGNED_IN})
 _AT_ONCE = frozenset({Kind.UNTRUSTED, Kind.NOT_SIGNED_IN})
 _CODES = {
     Kind.NOT_FOUND: "not-found",
-    Kind.NOT_SIGNED_IN: "not-signed-in",
+    Kind.NOT_SIGNED_IN: SIGN_IN,
     Kind.NOT_ALLOWED: "not-allowed",
     Kind.UNREACHABLE: "unreachable",
     Kind.UNTRUSTED: "untrusted",

@@ -6,8 +6,10 @@ import fnmatch
 import sqlite3
 import stat
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from satchel.core.bags.digests import StoppedError, hash_file
 from satchel.core.bags.manifests import ALGORITHMS
@@ -86,8 +88,38 @@ class Plan:
             )
         self._db.execute("COMMIT")
         self._db.execute("CREATE INDEX sums_path ON sums (path)")
+        self._other_forms()
         (count,) = self._db.execute("SELECT count(*) FROM fetch").fetchone()
         return int(count)
+
+    def _other_forms(self) -> None:
+        """Take lines of fetch.txt for files that the manifests write in another way: in another form of Unicode, or
+        without the escapes of addresses that bdbag writes into fetch.txt. The manifests' way is the file's."""
+        odd: dict[str, list[str]] = {}
+        for (path,) in self._db.execute(
+            "SELECT path FROM fetch f WHERE (path GLOB '*[^ -~]*' OR instr(path, '%')) "
+            "AND NOT EXISTS (SELECT 1 FROM sums s WHERE s.path = f.path)"
+        ):
+            self._stop()
+            for form in {unicodedata.normalize("NFC", path), unicodedata.normalize("NFC", unquote(path))}:
+                odd.setdefault(form, []).append(path)
+        if not odd:
+            return
+        named: dict[str, set[str]] = {}
+        for algorithm in self._bag.algorithms:
+            for path, _, _ in self._sums(algorithm):
+                for written in odd.get(unicodedata.normalize("NFC", path), []):
+                    named.setdefault(written, set()).add(path)
+        found = {written: paths.pop() for written, paths in named.items() if len(paths) == 1}
+        self._db.execute("BEGIN")
+        for written, path in found.items():
+            self._db.execute("UPDATE OR IGNORE fetch SET path = ? WHERE path = ?", (path, written))
+        real = set(found.values())
+        for algorithm in self._bag.algorithms:
+            self._db.executemany(
+                "INSERT INTO sums VALUES (?, ?, ?)", (s for s in self._sums(algorithm) if s[0] in real)
+            )
+        self._db.execute("COMMIT")
 
     def _sums(self, algorithm: str) -> Iterator[tuple[str, str, str]]:
         for entry in self._bag.entries(algorithm):

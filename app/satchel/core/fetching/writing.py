@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -207,8 +208,8 @@ class Part:
         self.etag: str | None = None
         self.hashers = Hashers(wanted.sums)
 
-    def begin(self) -> int:
-        """Find what is here already. Returns its length in bytes."""
+    def begin(self, stop: threading.Event | None = None) -> int:
+        """Find what is here already. Returns its length in bytes. Raises StoppedError when `stop` is set meanwhile."""
         self._places.target(self._wanted.path)
         if not is_file(self._path) or not is_file(self._state):
             return 0
@@ -220,7 +221,7 @@ class Part:
         if state.url != self._wanted.url or (self._wanted.length is not None and size > self._wanted.length):
             return 0
         self.etag = state.etag
-        self.hashers = hash_file(self._path, self._wanted.sums)
+        self.hashers = hash_file(self._path, self._wanted.sums, stop=stop)
         return self.hashers.length
 
     def restart(self) -> None:

@@ -62,6 +62,12 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.fetching.request:MaterializeRequest",
         "satchel.core.fetching.request:MaterializeResult",
         "satchel.core.fetching.materialize:run",
+        "satchel.core.fetching.leftovers:leftovers",
+    ),
+    "holey": JobKind(
+        "satchel.core.fetching.request:HoleyRequest",
+        "satchel.core.fetching.request:HoleyResult",
+        "satchel.core.fetching.holey:run",
     ),
     "archive": JobKind(
         "satchel.core.bags.packing:ArchiveRequest",
