@@ -27,8 +27,10 @@ from satchel.core.credentials import chosen
 from satchel.core.errors import Kind, SatchelError
 from satchel.gui.access import remedies
 from satchel.gui.preferences.hosts import HostCard
+from satchel.gui.preferences.keeping import KeepingSection
 from satchel.gui.sign_in import SignInDialog
 from satchel.gui.sign_in.panels import KeepPanel
+from satchel.gui.sign_in.unlock import UnlockDialog, tell_if_locked
 from satchel.gui.widgets.notices import Notice
 from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.window import MainWindow
@@ -278,5 +280,61 @@ def test_a_word_is_said_before_a_session_ends(window: MainWindow, in_loop: InLoo
         told = [notice.text.text() for notice in window.toasts.findChildren(Notice)]
         assert len(told) == 1
         assert told[0].startswith("Your sign-in to www.example.org ends in ")
+
+    in_loop(body)
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("SATCHEL_HOME", str(tmp_path / "own-home"))
+    chosen.use(None)
+    yield tmp_path
+    chosen.use(None)
+
+
+def test_one_chooses_where_sign_ins_are_kept(window: MainWindow, in_loop: InLoop, own_home: Path) -> None:
+    async def body() -> None:
+        await window.bridge.engine_ready()
+        window.show_page("settings")
+        part = window.page("settings").findChild(KeepingSection)
+        await until(lambda: part.where.options["keyring"].isChecked())
+        QTest.mouseClick(part.where.options["memory"], LEFT)
+        await until(lambda: "forgotten when Satchel ends" in part.said.text())
+        assert chosen.read_choice().kind == "memory"
+        QTest.mouseClick(part.where.options["file"], LEFT)
+        await until(lambda: window.findChildren(UnlockDialog))
+        (dialog,) = window.findChildren(UnlockDialog)
+        QTest.keyClicks(dialog.passphrase, "correct horse")
+        QTest.keyClicks(dialog.again, "correct house")
+        QTest.keyClick(dialog.again, Qt.Key.Key_Return)
+        assert "differ" in dialog.findChildren(ErrorCard)[0].message.text()
+        dialog.again.setText("correct horse")
+        QTest.mouseClick(dialog.unlock_button, LEFT)
+        await until(lambda: "passphrase" in part.said.text())
+        assert chosen.read_choice().kind == "file"
+        QTest.mouseClick(part.where.options["keyring"], LEFT)
+        await until(lambda: chosen.read_choice().kind == "keyring")
+
+    in_loop(body)
+
+
+def test_locked_sign_ins_are_told_of_and_unlocked(window: MainWindow, in_loop: InLoop, own_home: Path) -> None:
+    chosen.choose(chosen.Choice("file"), "correct horse")
+    chosen.use(None)  # as after a new start
+
+    async def body() -> None:
+        await window.bridge.engine_ready()
+        await tell_if_locked(window)
+        notice = next(n for n in window.toasts.findChildren(Notice) if "locked" in n.text.text())
+        QTest.mouseClick(notice.findChildren(QPushButton)[0], LEFT)
+        (dialog,) = window.findChildren(UnlockDialog)
+        QTest.keyClicks(dialog.passphrase, "wrong")
+        QTest.keyClick(dialog.passphrase, Qt.Key.Key_Return)
+        await until(lambda: dialog.findChildren(ErrorCard))
+        assert "not the passphrase" in dialog.findChildren(ErrorCard)[0].message.text()
+        QTest.keyClicks(dialog.passphrase, "correct horse")
+        QTest.mouseClick(dialog.unlock_button, LEFT)
+        await until(lambda: not [d for d in window.findChildren(UnlockDialog) if d.isVisible()])
+        assert chosen.current().kind == "file"
 
     in_loop(body)

@@ -142,6 +142,9 @@ class MainWindow(QMainWindow):
 
     async def _start_engine(self) -> None:
         await self.bridge.engine_ready()
+        from satchel.gui.sign_in.unlock import tell_if_locked
+
+        await tell_if_locked(self)
 
     def _start_sandbox(self) -> None:
         from satchel.gui.sandbox_process import SandboxProcess

@@ -65,7 +65,7 @@ async def _ask(do: Callable[[], T], seconds: float) -> T:
         return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
     except TimeoutError:
         raise NoKeyring(f"it did not answer within {seconds:.0f} seconds") from None
-    except (NoKeyring, asyncio.CancelledError):
+    except (NoKeyring, SatchelError, asyncio.CancelledError):
         raise
     except Exception as error:
         from keyring.errors import KeyringLocked, NoKeyringError
@@ -142,5 +142,12 @@ async def forget(host: str, *, seconds: float = SECONDS) -> bool:
 
 
 async def in_thread(do: Callable[[], T], *, seconds: float = SECONDS) -> T:
-    """Anything else that may wait for a keyring, in the thread that asks it. Raises NoKeyring."""
-    return await _ask(do, seconds)
+    """Anything else that may wait for a keyring, in the thread that asks it. Raises SatchelError."""
+    try:
+        return await _ask(do, seconds)
+    except NoKeyring as error:
+        raise SatchelError(
+            Kind.FILES,
+            f"The keyring cannot be used: {error}.",
+            "Unlock it, or have sign-ins kept elsewhere (Settings).",
+        ) from None

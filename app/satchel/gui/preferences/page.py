@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QSpinBox, QVBoxLayout, QWi
 
 from satchel.core.paths import Home
 from satchel.gui.preferences.hosts import HostCard
+from satchel.gui.preferences.keeping import KeepingSection
 from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_6
 from satchel.gui.widgets.boxes import Card, PageHead, ScrollPage, Section, clear, column, row
 from satchel.gui.widgets.buttons import button
@@ -97,12 +98,15 @@ class PreferencesPage(ScrollPage):
             widget.setLayout(inside)
             _line(places, place, name, widget, "")
         self._section("Where Satchel keeps things", places)
+        self.keeping = KeepingSection(window)
+        self._section("Where sign-ins are kept", self.keeping)
         self.body.addStretch(1)
         self.show_hosts()
 
     def entered(self) -> None:
         """The page came to the front: hosts may have been added elsewhere."""
         self.show_hosts()
+        self.keeping.look()
 
     def theme_changed(self) -> None:
         """The theme was chosen in the menu."""

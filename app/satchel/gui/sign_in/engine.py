@@ -120,6 +120,23 @@ async def kept_where() -> tuple[str, bool]:
     return await in_thread(look)
 
 
+async def has_file() -> bool:
+    """Whether there is an encrypted file of sign-ins."""
+    from satchel.core.credentials import chosen
+
+    return chosen.sealed_file().exists()
+
+
+async def keyrings() -> tuple[list[tuple[str, str]], str]:
+    """The keyrings of this computer that encrypt what they keep, by name and title; and the name of the chosen one."""
+    from satchel.core.credentials import chosen
+    from satchel.core.credentials.platform import backends
+    from satchel.core.credentials.ring import in_thread
+
+    found = await in_thread(backends)
+    return [(one.name, one.title) for one in found if one.safe], chosen.read_choice().backend
+
+
 async def renew(host: str, access: Access) -> Person:
     """Make a sign-in last longer. Raises SatchelError."""
     from satchel.core.flows import sign_in
