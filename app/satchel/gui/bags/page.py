@@ -93,6 +93,7 @@ class BagsPage(QWidget):
         self.facts.unpack.clicked.connect(self.doing.ask_unpack)
         self.facts.pack.clicked.connect(self.doing.ask_pack)
         self.facts.compare.clicked.connect(lambda: window.compare_bags(str(self.path)))
+        self.facts.look.clicked.connect(self._look_inside)
         self.facts.check_profile.clicked.connect(self._check_named_profile)
         self.facts.hide()
         self.card = VerdictCard()
@@ -277,6 +278,11 @@ class BagsPage(QWidget):
             self.found = None
             self.facts.hide()
         self._looking = spawn(self._inspect(path), "look at a bag", lambda _: self.facts.hide())
+
+    def _look_inside(self) -> None:
+        from satchel.gui.bags.inside.window import InsideWindow
+
+        InsideWindow(self._window, str(self.path), self.doing.ask_unpack).show()
 
     async def _inspect(self, path: Path) -> None:
         found: InspectResult = await self._window.bridge.call(source.inspect, str(path))

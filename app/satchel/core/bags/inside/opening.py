@@ -26,6 +26,7 @@ from satchel.core.bags.inside.plain import visible
 from satchel.core.bags.inside.records import Records, View, unreadable
 from satchel.core.bags.inside.tasks import Done, GraphTask, Link
 from satchel.core.bags.inside.tree import AT_ONCE, Children, Node, Tree, at_once
+from satchel.core.bags.names import safe_name
 from satchel.core.bags.places import is_inside
 from satchel.core.bags.reading import Bag, open_bag
 from satchel.core.bags.threads import in_thread
@@ -268,14 +269,13 @@ class Inside:
             return self._take_out(path)
 
     def _take_out(self, path: str) -> Path | None:
-        folder = self.work / "members"
-        # The name's ending says what it is; the rest of it is not trusted.
-        ending = "".join(c for c in Path(path).suffix[:12] if c.isalnum() or c == ".")
-        out = folder / f"{abs(hash(path)):x}{ending}"
+        # Sentences name the file by what it is called here.
+        folder = self.work / "members" / f"{abs(hash(path)):x}"
+        out = folder / safe_name(path.rpartition("/")[2])
         if out.exists():
             return out
-        folder.mkdir(exist_ok=True)
-        part = out.with_name("part")
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder.with_name("part")
         try:
             with zipfile.ZipFile(self.path) as archive:
                 try:

@@ -34,4 +34,4 @@ def _picture(match: re.Match[str]) -> str:
 
 def one_line(text: str) -> str:
     """The same on one line, for names."""
-    return visible(text).replace("\n", "␊").replace("\t", " ")
+    return visible(text).replace("\n", "↵").replace("\t", " ")

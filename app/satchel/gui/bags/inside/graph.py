@@ -167,6 +167,7 @@ class GraphView(QGraphicsView):
         self._boxes: dict[str, _Box] = {}
         self._arrows: list[_Arrow] = []
         self.setAccessibleName("Tables and their links, as a picture; the list beside it says the same")
+        self.viewport().setAccessibleName("Picture of tables and links")
         self.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
         self.setDragMode(QGraphicsView.DragMode.ScrollHandDrag)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.AnchorUnderMouse)

@@ -37,6 +37,8 @@ class TableModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._columns: tuple[Column, ...] = ()
+        self._places: list[int] = []
+        """Of the shown columns, in the file."""
         self._links: dict[str, Link] = {}
         self._count = 0
         self._pages: OrderedDict[int, Page] = OrderedDict()
@@ -54,10 +56,20 @@ class TableModel(QAbstractTableModel):
         """What the columns hold, as far as is known."""
         return self._columns
 
+    def place(self, column: int) -> int:
+        """The place in the file of a column that is shown; -1 for none."""
+        return self._places[column] if 0 <= column < len(self._places) else -1
+
+    def column(self, place: int) -> int:
+        """Where a column of the file is shown; -1 for none."""
+        return self._places.index(place) if place in self._places else -1
+
     def begin(self, columns: tuple[Column, ...], count: int) -> None:
         """Show another view: so many rows, none of them read."""
         self.beginResetModel()
-        self._columns, self._count = columns, min(count, MOST_ROWS)
+        self._places = _order([column.name for column in columns])
+        self._columns = tuple(columns[place] for place in self._places)
+        self._count = min(count, MOST_ROWS)
         self._pages.clear()
         self._asked.clear()
         self._loading = -1
@@ -79,8 +91,11 @@ class TableModel(QAbstractTableModel):
 
     def know(self, columns: tuple[Column, ...]) -> None:
         """More is known of the columns."""
-        if columns != self._columns and len(columns) == len(self._columns):
-            self._columns = columns
+        if len(columns) != len(self._columns):
+            return
+        ordered = tuple(columns[place] for place in self._places)
+        if ordered != self._columns:
+            self._columns = ordered
             self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(columns) - 1)
 
     def link(self, links: dict[str, Link]) -> None:
@@ -116,12 +131,12 @@ class TableModel(QAbstractTableModel):
         """A cell by its column's name; empty where it has none or has not been read."""
         place = next((n for n, c in enumerate(self._columns) if c.name == column), None)
         row = self.row(number)
-        return (row.cells[place] or "") if row is not None and place is not None else ""
+        return (row.cells[self._places[place]] or "") if row is not None and place is not None else ""
 
     def link_of(self, index: Index) -> Link | None:
         """Where the value at an index leads; None where it leads nowhere."""
         row = self.row(index.row()) if index.isValid() else None
-        if row is None or not row.cells[index.column()]:
+        if row is None or not row.cells[self._places[index.column()]]:
             return None
         return self._links.get(self._columns[index.column()].name)
 
@@ -160,7 +175,7 @@ class TableModel(QAbstractTableModel):
                     self._want(number // PAGE)
                 return "…"
             return QColor(tokens().disabled) if role == Qt.ItemDataRole.ForegroundRole else None
-        cell = row.cells[place]
+        cell = row.cells[self._places[place]]
         if role == Qt.ItemDataRole.DisplayRole:
             if cell is None:
                 return "null"
@@ -214,6 +229,16 @@ class TableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column.type in _NUMBERS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
+
+
+def _order(names: list[str]) -> list[int]:
+    """RID first, the catalog's own columns last, the rest as in the file."""
+    last = ("RCT", "RMT", "RCB", "RMB") if "RID" in names else ()
+
+    def rank(place: int) -> tuple[int, int]:
+        return (0 if names[place] == "RID" else 2 if names[place] in last else 1, place)
+
+    return sorted(range(len(names)), key=rank)
 
 
 def kind(column: Column) -> str:

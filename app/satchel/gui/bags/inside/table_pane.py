@@ -6,15 +6,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QFont, QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtWidgets import QHeaderView, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.gui.bags.inside import source
 from satchel.gui.bags.inside.table_model import MOST_ROWS, PAGE, TableModel
+from satchel.gui.icons import pixmap
 from satchel.gui.tasks import Spawned, spawn
-from satchel.gui.theme import SPACE_2, SPACE_3
+from satchel.gui.theme import SCALE, SPACE_2, SPACE_3, tokens
 from satchel.gui.widgets.announce import announce
 from satchel.gui.widgets.boxes import Line, clear, row
 from satchel.gui.widgets.buttons import button
@@ -34,6 +35,53 @@ LOOK = 100
 """Milliseconds between looks at what is being worked out."""
 
 
+class Header(QHeaderView):
+    """A column's name and below it what it holds."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self.fontMetrics().height() * 2 + 16)
+
+    def paintSection(self, painter: QPainter, room: QRect, section: int) -> None:
+        t, model = tokens(), self.model()
+        text = str(model.headerData(section, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole) or "")
+        name, _, kind = text.partition("\n")
+        aside = model.headerData(section, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
+        across = Qt.AlignmentFlag.AlignRight if aside is not None else Qt.AlignmentFlag.AlignLeft
+        painter.save()
+        painter.fillRect(room, t.color("sunken"))
+        painter.setPen(t.color("border"))
+        painter.drawLine(room.topRight(), room.bottomRight())
+        painter.drawLine(room.bottomLeft(), room.bottomRight())
+        inner = room.adjusted(10, 6, -10, -6)
+        if self.isSortIndicatorShown() and self.sortIndicatorSection() == section:
+            up = self.sortIndicatorOrder() == Qt.SortOrder.AscendingOrder
+            mark = QRect(inner.right() - 13, inner.top() + 1, 14, 14)
+            picture = pixmap("chevron-down", 14, t.accent_text, self.devicePixelRatioF())
+            painter.save()
+            if up:
+                painter.translate(mark.center() + QPoint(1, 1))
+                painter.rotate(180)
+                painter.translate(-(mark.center() + QPoint(1, 1)))
+            painter.drawPixmap(mark.topLeft(), picture)
+            painter.restore()
+            inner.setRight(inner.right() - 16)
+        font = QFont(self.font())
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(t.color("text"))
+        shown = QFontMetrics(font).elidedText(name, Qt.TextElideMode.ElideRight, inner.width())
+        painter.drawText(inner, across | Qt.AlignmentFlag.AlignTop, shown)
+        font.setWeight(QFont.Weight.Normal)
+        font.setPointSizeF(font.pointSizeF() * SCALE["caption"])
+        painter.setFont(font)
+        painter.setPen(t.color("muted"))
+        painter.drawText(inner, across | Qt.AlignmentFlag.AlignBottom, kind)
+        painter.restore()
+
+
 class RecordsTable(RowsTable):
     """The table; Enter and a double click follow the link in a cell."""
 
@@ -42,10 +90,13 @@ class RecordsTable(RowsTable):
 
     def __init__(self) -> None:
         super().__init__("Rows")
-        header = self.horizontalHeader()
+        header = Header(self)
+        self.setHorizontalHeader(header)
         header.setSectionsClickable(True)
-        header.setSortIndicatorShown(False)
-        header.setMinimumHeight(self.fontMetrics().height() * 2 + 18)
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(48)
+        header.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.doubleClicked.connect(self.followed.emit)
         self.customContextMenuRequested.disconnect()
 
@@ -96,8 +147,8 @@ class TablePane(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.view)
         self.stack.addWidget(self.empty)
-        head = row(self.found, self.show_all, self.field, spacing=SPACE_2)
-        head.setStretch(2, 1)
+        head = row(self.found, self.show_all, self.field, None, spacing=SPACE_2)
+        head.setStretch(2, 1000)
         head.setContentsMargins(SPACE_3, SPACE_2, SPACE_3, SPACE_2)
         self._notices.setContentsMargins(SPACE_3, 0, SPACE_3, 0)
         foot = row(self.status, self.busy, spacing=SPACE_3)
@@ -167,7 +218,7 @@ class TablePane(QWidget):
         header.setSortIndicatorShown(view.column >= 0)
         if view.column >= 0:
             order = Qt.SortOrder.DescendingOrder if view.descending else Qt.SortOrder.AscendingOrder
-            header.setSortIndicator(view.column, order)
+            header.setSortIndicator(self.model.column(view.column), order)
         self.stack.setCurrentWidget(self.view)
         if count:
             self.view.go_to_row(0)
@@ -276,6 +327,7 @@ class TablePane(QWidget):
         view = self._coming or self._view
         if view is None or view.title:
             return
+        column = self.model.place(column)
         if view.column != column:
             self.arrange(column)
         elif not view.descending:
@@ -322,8 +374,7 @@ class TablePane(QWidget):
     def _what(self, view: View) -> str:
         if view.column < 0:
             return f"Looking for “{view.text}”"
-        name = self.model.columns[view.column].name if view.column < len(self.model.columns) else ""
-        return f"Sorting by {name}"
+        return f"Sorting by {self._records.form.columns[view.column]}" if self._records is not None else "Sorting"
 
     def _arrive(self, view: View) -> None:
         self._coming = None
@@ -351,8 +402,6 @@ class TablePane(QWidget):
     # -- links ------------------------------------------------------------------------------------------------------
 
     def _follow(self, index: object) -> None:
-        from PySide6.QtCore import QModelIndex
-
         if isinstance(index, QModelIndex) and (link := self.model.link_of(index)) is not None:
             self.link_wanted.emit(link, self._values(index.row(), link.columns))
 
@@ -380,9 +429,9 @@ class TablePane(QWidget):
         if not menu.isEmpty():
             menu.addSeparator()
         if self._view is not None and not self._view.title and 0 <= column < len(self.model.columns):
-            name = _short(self.model.columns[column].name)
-            self._add(menu, f"Sort by {name}", partial(self.arrange, column))
-            self._add(menu, f"Sort by {name}, largest first", partial(self.arrange, column, descending=True))
+            name, place = _short(self.model.columns[column].name), self.model.place(column)
+            self._add(menu, f"Sort by {name}", partial(self.arrange, place))
+            self._add(menu, f"Sort by {name}, largest first", partial(self.arrange, place, descending=True))
             self._add(menu, "As in the file", partial(self.arrange, -1))
             menu.addSeparator()
         self._add(menu, "&Copy", self.view.copy)

@@ -229,7 +229,10 @@ class InfoView(QScrollArea):
             shown.setCursorPosition(0)
             shown.setAccessibleName(one_line(name))
             shown.setToolTip(one_line(value) if len(value) > 60 else "")
-            form.addRow(label(one_line(name)[:80], role="muted"), shown)
+            named = label(one_line(name)[:80], role="muted")
+            named.setMinimumHeight(shown.sizeHint().height())
+            named.setBuddy(shown)
+            form.addRow(named, shown)
         self._inside.addLayout(form)
         if len(fields) > MOST_FIELDS:
             self._inside.addWidget(label(f"and {len(fields) - MOST_FIELDS:,} more fields.", role="muted"))

@@ -47,34 +47,9 @@ if TYPE_CHECKING:
 
 TYPING = 250
 MOST_BACK = 100
-RUNS = frozenset(
-    f".{ending}"
-    for ending in [
-        "appimage",
-        "bat",
-        "cmd",
-        "com",
-        "cpl",
-        "desktop",
-        "dll",
-        "exe",
-        "hta",
-        "htm",
-        "html",
-        "jar",
-        "js",
-        "lnk",
-        "msi",
-        "ps1",
-        "py",
-        "scr",
-        "sh",
-        "svg",
-        "url",
-        "vbs",
-        "wsf",
-        "xhtml",
-    ]
+RUNS = (
+    *(".appimage", ".bat", ".cmd", ".com", ".cpl", ".desktop", ".dll", ".exe", ".hta", ".htm", ".html", ".jar", ".js"),
+    *(".lnk", ".msi", ".ps1", ".py", ".scr", ".sh", ".svg", ".url", ".vbs", ".wsf", ".xhtml"),
 )
 """Files that the desktop might run when it is asked to open them."""
 
@@ -108,6 +83,7 @@ class InsideWindow(QDialog):
         self._ahead: list[Place] = []
         self._now: Place | None = None
         self._links: Done | None = None
+        self._quiet = False
         self.setWindowTitle(f"{Path(path).name} – inside")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumSize(QSize(760, 480))
@@ -181,9 +157,8 @@ class InsideWindow(QDialog):
         self._error_place = QVBoxLayout(self.errors)
         self._error_place.setContentsMargins(SPACE_4, SPACE_4, SPACE_4, SPACE_4)
         self.stack = QStackedWidget()
-        for part in (self.nothing, self.info, self.graph, self.table, self.text, self.picture):
-            self.stack.addWidget(part)
-        for part in (self.gone, self.archive, self.errors):
+        parts: list[QWidget] = [self.nothing, self.info, self.graph, self.table, self.text, self.picture]
+        for part in (*parts, self.gone, self.archive, self.errors):
             self.stack.addWidget(part)
         head = row(self.back_button, self.title, self.open_button, self.folder_button, spacing=SPACE_2)
         head.setStretch(1, 1)
@@ -201,7 +176,7 @@ class InsideWindow(QDialog):
         self.split.addWidget(left)
         self.split.addWidget(right)
         self.split.setStretchFactor(1, 1)
-        self.split.setSizes([300, 880])
+        self.split.setSizes([340, 840])
         self.split.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -298,7 +273,7 @@ class InsideWindow(QDialog):
 
     def _current(self, index: QModelIndex) -> None:
         node = self.model.node(index)
-        if node is not None and not node.folder:
+        if node is not None and not node.folder and not self._quiet:
             self.go(Place("file", node.path))
 
     def _activated(self, index: QModelIndex) -> None:
@@ -339,6 +314,8 @@ class InsideWindow(QDialog):
             self._showing.cancel()
         self.busy.done()
         self.table.stop()
+        if place.kind != "file":
+            self._choose_in_tree("")
         if place.kind == "info":
             self.title.set_text(self._path)
             self.info.show_info(inside.info, "As in bag-info.txt, to read and copy")
@@ -357,12 +334,17 @@ class InsideWindow(QDialog):
 
     def _choose_in_tree(self, path: str) -> None:
         index = self.model.index_of(path)
-        selection = self.tree.selectionModel()
-        if index.isValid() and selection.currentIndex().siblingAtColumn(0) != index:
-            blocked = selection.blockSignals(True)
-            self.tree.setCurrentIndex(index)
-            selection.blockSignals(blocked)
-            self.tree.viewport().update()
+        if self.tree.currentIndex().siblingAtColumn(0) == index:
+            return
+        self._quiet = True
+        try:
+            self.tree.setCurrentIndex(index)  # an invalid one chooses nothing
+            if index.isValid():
+                self.tree.scrollTo(index)
+            else:
+                self.tree.clearSelection()
+        finally:
+            self._quiet = False
 
     async def _show_file(self, inside: Inside, place: Place) -> None:
         self.busy.wait_for(f"Opening {place.path.rpartition('/')[2][:80]}")
