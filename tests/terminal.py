@@ -70,7 +70,8 @@ class Terminal:
 
     def export_words(self, *more: str) -> list[str]:
         box = self.sandbox
-        return ["export", box.host, box.catalog, "--rid", box.root, "--out", str(self.out), *self.admin, *more]
+        words = ["export", box.host, box.catalog, "--rid", box.root, "--out", str(self.out), *self.admin]
+        return [*words, "--no-cache", *more]
 
 
 def bdbag_accepts(bag: Path) -> None:

@@ -38,6 +38,7 @@ def spec_key(request: SpecRequest, snapshot: str, person: Person | None) -> str:
             "name": request.name,
             "info": list(request.info),
             "ro_crate": request.ro_crate,
+            "keep_fetch": request.keep_fetch,
             # These stand in bag-info.txt.
             "label": request.label,
             "table": request.table,

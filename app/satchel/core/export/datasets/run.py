@@ -81,6 +81,7 @@ def spec_request(request: DatasetRequest, version: str, snapshot: str, spec: dic
         name=request.name,
         materialize=request.materialize,
         assets=request.assets,
+        keep_fetch=True,
         info=(*request.info, ("Dataset-Version", version)),
         ro_crate=request.ro_crate,
         timeout=request.timeout,

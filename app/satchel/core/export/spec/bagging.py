@@ -29,6 +29,7 @@ def write_tags(
     info: Iterable[tuple[str, str]],
     algorithms: Sequence[str],
     extra: Iterable[str] = (),
+    addresses: Mapping[str, str] | None = None,
 ) -> None:
     """Write all tag files of a bag whose payload is in place.
 
@@ -38,14 +39,17 @@ def write_tags(
         info: fields of bag-info.txt, in order, without Payload-Oxum.
         algorithms: of local files and of the tag manifests.
         extra: further tag files that are there already, below the bag.
+        addresses: of files that are in the bag and stay listed in fetch.txt all the same, by their paths.
     """
+    known = addresses or {}
     size, count = inventory.oxum()
     fields = sorted([*info, ("Payload-Oxum", f"{size}.{count}")], key=lambda f: f[0])
     write_lines(bag / "bagit.txt", [BAGIT])
     write_lines(bag / "bag-info.txt", [line + "\n" for line in info_lines(fields)])
     tags = ["bagit.txt", "bag-info.txt", *extra]
-    if inventory.remote():
-        lines = (f"{_address(e.url)}\t{e.length}\t{_escaped(e.path, '%')}\n" for e in inventory if e.url)
+    if known or inventory.remote():
+        away = ((e, e.url or known.get(e.path)) for e in inventory)
+        lines = (f"{_address(url)}\t{e.length}\t{_escaped(e.path, '%')}\n" for e, url in away if url)
         write_lines(bag / "fetch.txt", lines)
         tags.append("fetch.txt")
     for algorithm in sorted({a for entry in inventory for a in entry.digests}):

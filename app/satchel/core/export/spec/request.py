@@ -41,6 +41,8 @@ class SpecRequest(Request, tag="export-spec", frozen=True, kw_only=True):
     """Put assets that the spec lists into the bag."""
     assets: AssetChoice = AssetChoice()
     """Which of them, where `materialize` is set."""
+    keep_fetch: bool = False
+    """Files that are put into the bag stay listed in fetch.txt, as bdbag leaves it; deriva-ml's reader looks there."""
     info: tuple[tuple[str, str], ...] = ()
     """Further fields of bag-info.txt, such as who made it; `bag_metadata` of the spec wins."""
     ro_crate: bool = False

@@ -395,7 +395,8 @@ class _Export:
                 from satchel.core.export.rocrate import add_crate
 
                 add_crate(base, inventory, algorithms, info, when)
-            bagging.write_tags(base, inventory, info, algorithms, extra)
+            kept = {f"data/{r.path}": r.url for r in remotes} if self.request.keep_fetch else None
+            bagging.write_tags(base, inventory, info, algorithms, extra, kept)
 
         with self.context.stage("manifests", "Write the manifests"):
             await in_thread(self.context.cancelled, write)
