@@ -28,7 +28,8 @@ async def clone_of(source: Session, session: Session, rows: list[dict[str, Any]]
     assert change is not None
     column, value = change
     changed = [{**r, column: value(r[column])} for r in rows]
-    await session.request("POST", f"{catalog.path}/entity/eye:Image?nondefaults=RID", json=changed)
+    if changed:
+        await session.request("POST", f"{catalog.path}/entity/eye:Image?nondefaults=RID", json=changed)
     return catalog
 
 
@@ -101,7 +102,10 @@ async def test_other_peoples_objects_of_the_same_name_are_let_be(sandbox, empty_
 async def test_within_one_server_the_source_keeps_its_objects(sandbox, tmp_path):
     async with session_of(sandbox) as source, session_of(sandbox) as session:
         url = await put(source, "/hatrac/own/a.bin", b"mine")
-        catalog = await clone_of(source, session, [row("1-AAA1", url, b"mine")])
+        catalog = await clone_of(source, session, [])
+        # Within one server the copy stage leaves addresses as they are.
+        path = f"{catalog.path}/entity/eye:Image?nondefaults=RID"
+        await session.request("POST", path, json=[row("1-AAA1", url, b"mine")])
         found = await copied(source, catalog, tmp_path)
         assert found.copied == {"eye:Image": 1}
         now = (await urls(catalog))["1-AAA1"]

@@ -53,6 +53,8 @@ class AssetsCopied(msgspec.Struct, frozen=True, kw_only=True):
     copied: dict[str, int] = {}
     """Rows whose file is at the destination, verified, and that say so."""
     bytes: int = 0
+    copied_bytes: dict[str, int] = {}
+    """By table."""
     kept: dict[str, int] = {}
     """Rows that still lead elsewhere because their file is not in the source's Hatrac, or that have none."""
     kept_why: dict[str, int] = {}
@@ -98,11 +100,13 @@ async def copy_assets(
     folder.mkdir(parents=True, exist_ok=True)
     state = State(folder / "state.sqlite")
     writer = HatracWriter(destination.session)
-    place = SamePath(HatracWriter(source), writer, f"/hatrac/clone-{_plain(destination.id)}", context, acls=acls)
+    one_server = source.host == destination.session.host
+    own = f"/hatrac/clone-{_plain(destination.id)}"
+    place = SamePath(HatracWriter(source), writer, own, context, acls=acls)
     mover = Mover(writer, place, state, folder, context, limits)
 
     def choose(item: Item) -> Wanted | tuple[str, str]:
-        return _choose(item, source.host)
+        return _choose(item, source.host, own if one_server else None)
 
     try:
         rows = [AssetTable(destination, table, state, choose, context) for table in chosen]
@@ -124,6 +128,7 @@ async def copy_assets(
         return AssetsCopied(
             copied=done,
             bytes=sum(state.bytes(name, "done") for name in names),
+            copied_bytes={name: state.bytes(name, "done") for name in names},
             kept={name: count for name in names if (count := state.count(name, "skipped"))},
             kept_why=kept_why,
             failed={name: count for name in names if (count := state.count(name, "failed"))},
@@ -140,17 +145,28 @@ async def copy_assets(
         _sweep(folder)
 
 
-def _choose(item: Item, host: str) -> Wanted | tuple[str, str]:
-    where = host_of(item.url)
-    if item.url.startswith("/hatrac/"):
+def _choose(item: Item, host: str, own: str | None) -> Wanted | tuple[str, str]:
+    """What to do with a row's file.
+
+    Args:
+        item: the row's.
+        host: the source's.
+        own: where source and destination are one server, the namespace of the clone's own files: all others are the
+            source's, and their addresses may be relative.
+    """
+    url = item.url.strip()
+    if own is not None and url.startswith("/hatrac/") and not url.startswith(f"{own}/"):
+        url = f"https://{host}{url}"
+    if url.startswith("/hatrac/"):
         return "local", "It is in the destination's Hatrac."
+    where = host_of(url)
     if where is None:
         return "not-hatrac", "Its address is of no https server."
     if where != host:
         return "elsewhere", f"It is on {where}, not on {host}."
-    if object_of(item.url) is None:
+    if object_of(url) is None:
         return "not-hatrac", "Its address is of no object in Hatrac."
-    return Wanted(host, item.url.strip())
+    return Wanted(host, url)
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from satchel.core.clone.after.alias import forecast_alias
+from satchel.core.clone.after.policies import forecast_policies
 from satchel.core.clone.destination import obstacles
 from satchel.core.clone.forecast import (
     DanglingForecast,
@@ -25,15 +27,13 @@ from satchel.core.clone.keysets import KeySets
 from satchel.core.clone.longvalues import oversized
 from satchel.core.clone.person import same_person
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, KeyPlan
-from satchel.core.clone.policy import NOT_SHOWN, visible
+from satchel.core.clone.policy import visible
 from satchel.core.clone.reading import REACH, Reading, read
 from satchel.core.clone.report import SAMPLES, ForeignKeyReport
 from satchel.core.clone.request import CloneRequest, Strategy
 from satchel.core.clone.settling import State, effective
 from satchel.core.clone.source import ServerSource
-from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.session import Session
-from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context
 
 STRATEGIES: tuple[Strategy, ...] = ("fail", "delete", "nullify")
@@ -68,7 +68,7 @@ async def forecast(request: CloneRequest, context: Context) -> Forecast:
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-        rights = [*rights, *_source_rights(request, reading)]
+        rights = [*rights, *_source_rights(request, reading), *await _policies(request, reading)]
         return _forecast(request, reading, outcome, sizes, long, rights, taken)
 
 
@@ -145,30 +145,17 @@ def _with(plan: ClonePlan, strategy: Strategy, only: str | None = None) -> Clone
 
 async def _destination(session: Session, request: CloneRequest) -> tuple[list[RightForecast], bool]:
     found = await obstacles(session, request)
-    taken = request.alias is not None and await alias_taken(session, request.alias)
-    if taken:
-        found.append(
-            RightForecast(
-                side="destination",
-                code="alias-taken",
-                message=f"{session.host} has a catalog named {request.alias} already.",
-                hint="Choose another alias; the clone would be made without one.",
-            )
-        )
-    return found, taken
+    told = await forecast_alias(session, request.alias, request.to_catalog)
+    if told is not None:
+        found.append(told)
+    return found, told is not None
 
 
-async def alias_taken(session: Session, alias: str) -> bool:
-    """Whether a server knows a catalog by this name."""
-    try:
-        await Catalog(session, alias).info()
-    except SatchelError as error:
-        if error.kind is Kind.NOT_FOUND:
-            return False
-        if error.kind in (Kind.NOT_ALLOWED, Kind.NOT_SIGNED_IN):
-            return True  # there is one, which this user may not see
-        raise
-    return True
+async def _policies(request: CloneRequest, reading: Reading) -> list[RightForecast]:
+    """Access rules that are not copied or cannot hold. A snapshot shows them to nobody, so they are those of now."""
+    owner = visible(reading.live)
+    document = (await reading.catalog.at(None).model()).document if owner and request.copy_policy else None
+    return forecast_policies(request, reading.plan, owner, document)
 
 
 def _source_rights(request: CloneRequest, reading: Reading) -> list[RightForecast]:
@@ -182,8 +169,6 @@ def _source_rights(request: CloneRequest, reading: Reading) -> list[RightForecas
         )
         for hidden in reading.reached.hidden
     ]
-    if request.copy_policy and not visible(reading.live):
-        found.append(RightForecast(side="source", code="policy-not-copied", message=NOT_SHOWN))
     for name, why in reading.plan.skipped.items():
         found.append(
             RightForecast(

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
+from satchel.core.clone import leftovers
 from satchel.core.clone.destination import CATALOG, MADE
 from satchel.core.clone.request import CloneRequest
-from satchel.core.deriva.ermrest import Catalog
-from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs import registry
 from satchel.core.jobs.journal import Journal
@@ -52,7 +51,7 @@ def leftover(request: CloneRequest, kept: Mapping[str, Any]) -> Leftover | None:
 
 
 async def remove(home: Home, job: str) -> str:
-    """Delete the catalog that a job made and forget the job.
+    """Delete the catalog that a job made and forget the job. `leftovers.describe` tells beforehand what is in it.
 
     A catalog that was there before is not deleted; what the job put into it stays and is told.
 
@@ -62,42 +61,14 @@ async def remove(home: Home, job: str) -> str:
     Raises:
         SatchelError: the job is not a clone's, it runs, or the server refuses.
     """
-    journal = Journal(home)
-    try:
-        entry = journal.job(job)
-        request = registry.decode_request(entry.request)
-        if not isinstance(request, CloneRequest):
-            raise SatchelError(Kind.USAGE, f"Job {job} is not a clone.", f"`satchel jobs discard {job}` forgets it.")
-        if entry.state == "done":
-            raise SatchelError(
-                Kind.USAGE,
-                f"Job {job} is done; its clone is not deleted like this.",
-                "Delete the catalog on its server if it is not wanted.",
-            )
-        lease = journal.lease(job)
-        try:
-            left = leftover(request, journal.kept(job))
-            said = await _delete(request, left) if left is not None else "The job had made nothing."
-        finally:
-            lease.release()
-        journal.discard(job)
-        return said
-    finally:
-        journal.close()
-
-
-async def _delete(request: CloneRequest, left: Leftover) -> str:
-    if not left.made:
-        return f"The job is forgotten. {str(left)[:1].upper()}{str(left)[1:]} was there before the job and stays."
-    async with Session.open(request.destination, request.destination_access) as session:
-        catalog = Catalog(session, left.catalog)
-        try:
-            await session.request("DELETE", catalog.path, idempotent=True, also=(404,))
-        except SatchelError as error:
-            raise SatchelError(
-                error.kind, f"{left} cannot be deleted: {error.message}", error.hint, error.detail
-            ) from error
-    return f"Deleted: {left}."
+    found = await leftovers.remove(home, job)
+    if found.catalog_id is None:
+        return "The job had made nothing."
+    what = f"catalog {found.catalog_id} on {found.hostname}"
+    if not found.made:
+        return f"The job is forgotten. C{what[1:]} was there before the job and stays."
+    kept = f" {found.files:,} files that were copied stay in Hatrac." if found.files else ""
+    return f"Deleted: {what} with {found.rows:,} rows in {len(found.tables):,} tables.{kept}"
 
 
 async def look(home: Home, job: str) -> Leftover | None:

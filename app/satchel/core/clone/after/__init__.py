@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from satchel.core.clone.after.alias import make_alias
+from satchel.core.clone.after.copy_files import copy_files
 from satchel.core.clone.after.default_table import set_default_table
 from satchel.core.clone.after.ml_schema import add_ml_schema
-from satchel.core.clone.after.policies import report_policies
 from satchel.core.clone.after.provenance import note_provenance
 from satchel.core.clone.after.users import sync_users
 from satchel.core.clone.after.versions import renew_versions
@@ -27,11 +27,11 @@ Step = Callable[[Work], Awaitable[None]]
 BEFORE_CONSTRAINTS: tuple[tuple[str, str, Step], ...] = (("users", "Bring along who made the rows", sync_users),)
 """(name, title, step): after the rows, before orphans are looked for. Here belong the users that rows name."""
 STEPS: tuple[tuple[str, str, Step], ...] = (
+    ("files", "Copy the files", copy_files),
     ("ml-schema", "Add what deriva-ml needs", add_ml_schema),
     ("versions", "Give datasets a version of their own", renew_versions),
     ("default-table", "Set what is shown first", set_default_table),
     ("alias", "Make the alias", make_alias),
-    ("policies", "Look which policies hold", report_policies),
     ("provenance", "Note where the clone came from", note_provenance),
 )
 """(name, title, step), in their order, after the constraints."""

@@ -44,9 +44,13 @@ async def alias_taken(session: Session, name: str, catalog: str | None = None) -
     return None if there.status == 404 else f"{name} is a catalog on {session.host}."
 
 
-async def forecast_alias(session: Session, name: str | None) -> RightForecast | None:
-    """What the forecast says of an alias. Raises SatchelError where the server cannot be asked."""
-    taken = await alias_taken(session, name) if name else None
+async def forecast_alias(session: Session, name: str | None, catalog: str | None = None) -> RightForecast | None:
+    """What the forecast says of an alias, for a new catalog or the one that was named.
+
+    Raises:
+        SatchelError: the server cannot be asked.
+    """
+    taken = await alias_taken(session, name, catalog) if name else None
     if taken is None:
         return None
     return RightForecast(

@@ -35,7 +35,7 @@ async def add_ml_schema(work: Work) -> None:
     lacking = sorted(name for name in wanted if TableName(ML, name) not in model.tables)
     if lacking:
         work.findings.add(
-            Severity.WARNING,
+            Severity.INFO,
             Category.SCHEMA_ISSUE,
             f"The clone has the schema {ML} without {len(lacking)} of the tables that deriva-ml knows",
             details=", ".join(lacking),

@@ -1,7 +1,8 @@
-"""Policies of the source that the clone does not have, or that cannot hold there: told beforehand and in the report.
+"""Policies of the source that the clone does not have, or that cannot hold there: told beforehand.
 
 A server shows ACLs and their bindings to owners only, so nobody else can take them along. A binding gives rights by
-rows of other tables; where the way there leads through what the clone has not, nobody gets those rights.
+rows of other tables; where the way there leads through what the clone has not, nobody gets those rights. What became of
+each in the end, `satchel.core.clone.policy` tells in the report.
 """
 
 from __future__ import annotations
@@ -11,20 +12,19 @@ from typing import Any
 
 from satchel.core.clone.forecast import RightForecast
 from satchel.core.clone.plan import ClonePlan
-from satchel.core.clone.report import Category, Severity
 from satchel.core.clone.request import CloneRequest
-from satchel.core.clone.work import Work
-
-_SHOWN = 20
 
 
-def forecast_policies(request: CloneRequest, plan: ClonePlan, owner: bool) -> list[RightForecast]:
+def forecast_policies(
+    request: CloneRequest, plan: ClonePlan, owner: bool, document: Mapping[str, Any] | None = None
+) -> list[RightForecast]:
     """What is to be said of policies before anything is made.
 
     Args:
         request: the person's.
-        plan: what the clone consists of, with the source's model as this user sees it.
-        owner: whether this user owns the source (`CatalogInfo.rights["owner"]`).
+        plan: what the clone consists of.
+        owner: whether this user owns the source (`CatalogInfo.rights["owner"]` of the live catalog).
+        document: the live source's `/schema`; a snapshot's shows no policies. None: the plan's model is of it.
     """
     if not request.copy_policy:
         return []
@@ -47,9 +47,10 @@ def forecast_policies(request: CloneRequest, plan: ClonePlan, owner: bool) -> li
                 hint="Set who may read the clone when it is made, or ask an owner of the source to make it.",
             )
         ]
+    document = plan.model.document if document is None else document
     applied = {(key.key.schema, key.key.name) for key in plan.keys if key.state == "pending"}
-    found = [_incoherent(where, why) for where, why in _bindings(plan, applied)]
-    owners = _owners(plan.model.document)
+    found = [_incoherent(where, why) for where, why in _bindings(plan, applied, document)]
+    owners = _owners(document)
     if owners:
         found.append(
             RightForecast(
@@ -63,36 +64,6 @@ def forecast_policies(request: CloneRequest, plan: ClonePlan, owner: bool) -> li
     return found
 
 
-async def report_policies(work: Work) -> None:
-    """Say in the report what policies the clone does not have, and which cannot hold in it."""
-    if not work.request.copy_policy:
-        return
-    owner = work.source is not None and (await work.source.info()).rights.get("owner") is True
-    for told in forecast_policies(work.request, work.plan, owner):
-        if told.code == "policy-not-copied":
-            work.findings.add(
-                Severity.WARNING,
-                Category.POLICY_INCOHERENCE,
-                "Policies of the source were not copied",
-                details=told.message,
-                action=told.hint,
-            )
-    if not owner:
-        return
-    # What was planned and what became of it differ where orphans kept a constraint off.
-    applied = {tuple(name.split(":", 1)) for name, key in work.findings.foreign_keys.items() if key.state == "applied"}
-    for where, why in _bindings(work.plan, applied):
-        told = _incoherent(where, why)
-        work.findings.add(
-            Severity.WARNING,
-            Category.POLICY_INCOHERENCE,
-            "A policy of the source cannot hold in the clone",
-            table=where.partition(" ")[0],
-            details=told.message,
-            action=told.hint,
-        )
-
-
 def _incoherent(where: str, why: str) -> RightForecast:
     return RightForecast(
         side="destination",
@@ -104,10 +75,14 @@ def _incoherent(where: str, why: str) -> RightForecast:
     )
 
 
-def _bindings(plan: ClonePlan, applied: Collection[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _bindings(
+    plan: ClonePlan, applied: Collection[tuple[str, ...]], whole: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     """Bindings that cannot hold: where they are, and why."""
     for table in plan.tables:
-        document = plan.model.document["schemas"][table.name.schema]["tables"][table.name.table]
+        document = whole["schemas"].get(table.name.schema, {}).get("tables", {}).get(table.name.table)
+        if document is None:  # dropped since the snapshot
+            continue
         columns = {column["name"] for column in document["column_definitions"]}
         resources = [(str(table.name), document)]
         resources += [(f"{table.name} column {c['name']}", c) for c in document["column_definitions"]]
