@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from satchel.core.clone.after.alias import forecast_alias
 from satchel.core.clone.after.policies import forecast_policies
@@ -54,25 +54,38 @@ async def forecast(request: CloneRequest, context: Context) -> Forecast:
             Session.open(request.destination, request.destination_access, log=context.log)
         )
         await same_person(source, context, "source")
-        looking = asyncio.create_task(_destination(there, request))
+        looking = asyncio.create_task(destination(there, request))
         try:
             reading = await stack.enter_async_context(read(source, request, context, context.folder / REACH))
             with context.stage("forecast", "Work out what would become of references that lead nowhere"):
-                outcome = await asyncio.to_thread(_Outcomes, reading.keys, reading.plan, reading.dangling)
+                outcome = await asyncio.to_thread(Outcomes, reading.keys, reading.plan, reading.dangling)
             with context.stage("sizes", "Look for what is large"):
-                pages = ServerSource(reading.catalog, reading.gathered, reading.reached, gate, lambda _: None)
-                sizes, long = await asyncio.gather(
-                    pages.measure(reading.plan.tables), oversized(reading.catalog, reading.plan, reading.reached)
-                )
-            rights, taken = await looking
+                large = await measure(reading, gate)
+            found = await looking
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-        rights = [*rights, *_source_rights(request, reading), *await _policies(request, reading)]
-        return _forecast(request, reading, outcome, sizes, long, rights, taken)
+        return told(request, reading, outcome, large, (found[0] + await policies(request, reading), found[1]))
 
 
-class _Outcomes:
+@dataclass(frozen=True)
+class Large:
+    """What is known of sizes: bytes of a row by table, and values that may be too long for an index."""
+
+    rows: Mapping[str, float]
+    values: tuple[OversizedForecast, ...]
+
+
+async def measure(reading: Reading, gate: Gate) -> Large:
+    """Look how large rows and values are. Raises SatchelError."""
+    pages = ServerSource(reading.catalog, reading.gathered, reading.reached, gate, lambda _: None)
+    rows, values = await asyncio.gather(
+        pages.measure(reading.plan.tables), oversized(reading.catalog, reading.plan, reading.reached)
+    )
+    return Large(rows, values)
+
+
+class Outcomes:
     """What each choice of strategies would come to. Blocking."""
 
     def __init__(self, keys: KeySets, plan: ClonePlan, dangling: Mapping[str, int]) -> None:
@@ -143,15 +156,16 @@ def _with(plan: ClonePlan, strategy: Strategy, only: str | None = None) -> Clone
     return replace(plan, keys=keys)
 
 
-async def _destination(session: Session, request: CloneRequest) -> tuple[list[RightForecast], bool]:
+async def destination(session: Session, request: CloneRequest) -> tuple[list[RightForecast], bool]:
+    """What stands in the way at the destination, and whether the alias is taken there. Raises SatchelError."""
     found = await obstacles(session, request)
-    told = await forecast_alias(session, request.alias, request.to_catalog)
-    if told is not None:
-        found.append(told)
-    return found, told is not None
+    note = await forecast_alias(session, request.alias, request.to_catalog)
+    if note is not None:
+        found.append(note)
+    return found, note is not None
 
 
-async def _policies(request: CloneRequest, reading: Reading) -> list[RightForecast]:
+async def policies(request: CloneRequest, reading: Reading) -> list[RightForecast]:
     """Access rules that are not copied or cannot hold. A snapshot shows them to nobody, so they are those of now."""
     owner = visible(reading.live)
     document = (await reading.catalog.at(None).model()).document if owner and request.copy_policy else None
@@ -178,17 +192,17 @@ def _source_rights(request: CloneRequest, reading: Reading) -> list[RightForecas
     return found
 
 
-def _forecast(
+def told(
     request: CloneRequest,
     reading: Reading,
-    outcome: _Outcomes,
-    sizes: Mapping[str, float],
-    long: tuple[OversizedForecast, ...],
-    rights: list[RightForecast],
-    taken: bool,
+    outcome: Outcomes,
+    large: Large,
+    there: tuple[list[RightForecast], bool],
 ) -> Forecast:
+    """All that was found out, as a forecast."""
     plan = reading.plan
-    tables = tuple(_table(reading, outcome, str(table.name), sizes) for table in plan.tables)
+    rights, taken = [*there[0], *_source_rights(request, reading)], there[1]
+    tables = tuple(_table(reading, outcome, str(table.name), large.rows) for table in plan.tables)
     known = [table.bytes for table in tables]
     dangling = [
         each for each in plan.keys if each.name in reading.dangling and each.key.referenced not in SYSTEM_TABLES
@@ -224,14 +238,14 @@ def _forecast(
         outcome=outcome.all,
         chosen=outcome.chosen,
         foreign_keys=outcome.keys,
-        oversized=long,
+        oversized=large.values,
         rights=tuple(rights),
         alias_taken=taken,
         hidden=tuple(map(str, reading.reached.hidden)),
     )
 
 
-def _table(reading: Reading, outcome: _Outcomes, name: str, sizes: Mapping[str, float]) -> TableForecast:
+def _table(reading: Reading, outcome: Outcomes, name: str, sizes: Mapping[str, float]) -> TableForecast:
     table = next(table for table in reading.plan.tables if str(table.name) == name)
     nullified = sum(key.nullified for key in outcome.keys if key.table == name)
     size = 0 if not table.rows else int(table.rows * sizes[name]) if name in sizes else None
