@@ -33,6 +33,7 @@ class Found:
             "PermanentRedirect",
             "AuthorizationHeaderMalformed",
             "301",
+            "400",
             "TemporaryRedirect",
             "IllegalLocationConstraintException",
         ):

@@ -144,8 +144,10 @@ class Store:
             try:
                 found = self._client.head_object(Bucket=self.place.bucket, Key=key)
             except ClientError as error:
-                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (403, 404):
-                    return False  # 403: who may not list is not told whether it is there; writing will tell
+                # 403: who may not list is not told whether it is there. 400: another region perhaps, of which an answer
+                # without a body does not speak. Writing will tell.
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (400, 403, 404):
+                    return False
                 raise
         return bool(found["ContentLength"] == length and found.get("Metadata", {}).get("sha256") == sha256)
 
