@@ -31,6 +31,7 @@ class T:
     asset: bool = False
     select: bool | None = True
     hidden_columns: Iterable[str] = ()
+    required: Iterable[str] = ()
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -47,7 +48,7 @@ def schema_document(tables: Mapping[str, T]) -> dict[str, Any]:
             {
                 "name": column,
                 "type": {"typename": "int8" if column == "Length" else "text"},
-                "nullok": column != "RID",
+                "nullok": column != "RID" and column not in set(table.required),
                 "annotations": {"tag:isrd.isi.edu,2017:asset": {}} if table.asset and column == "URL" else {},
                 "rights": {"select": column not in hidden},
             }

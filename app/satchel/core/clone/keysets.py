@@ -159,22 +159,22 @@ class KeySets:
 
     async def delete(self, plan: KeyPlan, state: State) -> int:
         """See `Ground`."""
-        rids = self._take(plan)
-        i = self._number[plan.key.table]
-        self._db.execute(f"DELETE FROM a{i} WHERE o IN (SELECT o FROM hit)")  # noqa: S608
-        if rids:
-            self._note(state, plan, rids, "delete")
-        return rids
+        i, count = self._number[plan.key.table], 0
+        while found := self._take(plan):
+            self._db.execute(f"DELETE FROM a{i} WHERE o IN (SELECT o FROM hit)")  # noqa: S608
+            self._note(state, plan, found, "delete")
+            count += found
+        return count
 
     async def nullify(self, plan: KeyPlan, columns: tuple[str, ...], state: State) -> int:
         """See `Ground`."""
-        rids = self._take(plan)
-        i = self._number[plan.key.table]
-        for column in columns:
-            self._db.execute(f"INSERT OR IGNORE INTO {self._nulls[i, column]} SELECT o FROM hit")  # noqa: S608
-        if rids:
-            self._note(state, plan, rids, "nullify")
-        return rids
+        i, count = self._number[plan.key.table], 0
+        while found := self._take(plan):
+            for column in columns:
+                self._db.execute(f"INSERT OR IGNORE INTO {self._nulls[i, column]} SELECT o FROM hit")  # noqa: S608
+            self._note(state, plan, found, "nullify")
+            count += found
+        return count
 
     def _take(self, plan: KeyPlan) -> int:
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS hit (o INTEGER PRIMARY KEY)")
