@@ -1,4 +1,4 @@
-"""What strategies make of references that lead nowhere, as plainly as Python can say it. The judge of the clone's tests.
+"""What strategies make of references that lead nowhere, plainly. The judge of the clone's tests.
 
 The rule (docs/clone.md): rows are deleted to the fixed point; then references are set to null, foreign key by foreign
 key in the order of table, columns, referenced table and columns; where that takes away a key, deletion begins again.
@@ -123,7 +123,7 @@ def random_catalog(dice: random.Random) -> dict[str, T]:
                 table.rows[-1].update(ID=term, URI=f"/id/{term}", Name=term, Description="", Synonyms=None)
     for table in tables.values():
         _refer(dice, tables, table)
-    while any([_drop(tables, table) for table in tables.values()]):
+    while any(_drop(tables, table) for table in tables.values()):
         pass
     return tables
 

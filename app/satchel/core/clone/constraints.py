@@ -91,6 +91,8 @@ class Constraints:
         for plan in rest:
             if self._suspect(plan):
                 await self._one(plan, state, stage)
+        told = self.findings.foreign_keys
+        self.findings.foreign_keys = {plan.name: told[plan.name] for plan in self.plan.keys}
 
     def _suspect(self, plan: KeyPlan) -> bool:
         failing = effective(plan, self.plan.model) == "fail"

@@ -1,0 +1,155 @@
+"""Clones that are killed, cancelled, refused, or served badly come out as those that nothing disturbs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox_client import Peer
+from sandbox_process import SandboxProcess, start_sandbox
+from terminal import SECONDS, Terminal, wait_for
+
+STAGES = {"reach": 0.2, "schema": 0.2, "copy": 0.5, "orphans": 0.3, "constraints": 0.4, "verify": 0.2}
+"""Phases in which to kill, and within how many seconds after they began."""
+
+
+def clone_words(box: SandboxProcess, *more: str) -> list[str]:
+    """The demo's dataset as the plain user, who does not see a tenth of the subjects, to the same server."""
+    user = ["--ca", box.ca, "--credential", box.credential_user, "--dest-credential", box.credential]
+    return ["clone", box.host, box.catalog, box.dataset, *user, "--no-ml-schema", "--no-new-versions", *more]
+
+
+def contents(box: SandboxProcess, catalog: str) -> dict[str, Any]:
+    """Rows and foreign keys of a catalog by a plain client."""
+    with Peer(box) as peer:
+        path = f"/ermrest/catalog/{catalog}"
+        schemas = peer.get(f"{path}/schema")["schemas"]
+        found: dict[str, Any] = {}
+        for schema, document in schemas.items():
+            for table, described in document["tables"].items():
+                if table.startswith("ERMrest_"):
+                    continue
+                name = f"{schema}:{table}"
+                rows = peer.get(f"{path}/entity/{schema.replace(' ', '%20')}:{table.replace(' ', '%20')}@sort(RID)")
+                found[name] = [{k: v for k, v in row.items() if k not in ("RMT", "RMB")} for row in rows]
+                found[f"{name} keys"] = sorted(key["names"][0][1] for key in described["foreign_keys"])
+    return found
+
+
+def told(result: dict[str, Any]) -> Any:
+    """What must be the same in the result of a clone, however often it was interrupted."""
+    report = result["report"]
+    tables = [{k: v for k, v in table.items() if k != "seconds"} for table in report["tables"]]
+    return (
+        result["verified"],
+        report["summary"],
+        report["tables_restored"],
+        report["orphan_details"],
+        sorted(tables, key=lambda t: t["table"]),
+        report["foreign_keys"],
+        sorted(json.dumps(issue, sort_keys=True) for issue in report["issues"]),
+    )
+
+
+@pytest.mark.timeout(500)
+@pytest.mark.parametrize("orphans", ["delete", "nullify"])
+@pytest.mark.parametrize("faults", [["--latency", "15"], ["--fail", "0.2", "--cut", "0.1"]], ids=["calm", "faulty"])
+def test_f28_f29_killed_ten_times_the_clone_is_the_same(tmp_path: Path, faults: list[str], orphans: str) -> None:
+    dice = random.Random(f"{faults}{orphans}")
+    with start_sandbox("--demo", "small", folder=tmp_path / "sandbox") as box:
+        terminal = Terminal(tmp_path, box)
+        words = ["--orphans", orphans, *(["--assets", "none"] if orphans == "nullify" else [])]
+        undisturbed = terminal.json(*clone_words(box, *words))
+        assert undisturbed["verified"]
+        before = contents(box, undisturbed["catalog_id"])
+        box.stop()
+        box.start("--port", box.host.rpartition(":")[2], *faults)
+        more = [*words, "--snapshot", undisturbed["source_snapshot"], "--json"]
+        job, kills, done = "", 0, None
+        while kills < 10:
+            process = terminal.start(*(["jobs", "resume", job, "--json"] if job else clone_words(box, *more)))
+            stage = dice.choice(list(STAGES))
+            with contextlib.suppress(AssertionError):  # it was over before, or that phase is done
+                job = wait_for(process, stage)
+                time.sleep(dice.random() * STAGES[stage])
+            process.send_signal(signal.SIGKILL)
+            out, err = process.communicate(timeout=SECONDS)
+            assert "Traceback" not in out + err
+            if process.returncode == -signal.SIGKILL:
+                kills += 1
+            if not job or not terminal.json("jobs", "show", job)["resumable"]:
+                job = ""  # it ended in time; begin another
+        done = terminal.json("jobs", "resume", job) if job else terminal.json(*clone_words(box, *more[:-1]))
+        box.stop()
+        box.start("--port", box.host.rpartition(":")[2])
+        assert contents(box, done["catalog_id"]) == before
+        assert told(done) == told(undisturbed)
+
+
+@pytest.mark.timeout(300)
+def test_f29_refusals_and_cut_connections_change_nothing(tmp_path: Path) -> None:
+    with start_sandbox("--demo", "small", folder=tmp_path / "sandbox") as box:
+        terminal = Terminal(tmp_path, box)
+        undisturbed = terminal.json(*clone_words(box, "--orphans", "delete"))
+        before = contents(box, undisturbed["catalog_id"])
+        box.stop()
+        port = box.host.rpartition(":")[2]
+        box.start("--port", port, "--fail", "0.2", "--cut", "0.1", "--conflicts")
+        more = ["--orphans", "delete", "--snapshot", undisturbed["source_snapshot"], "--concurrency", "16"]
+        done = terminal.json(*clone_words(box, *more))
+        box.stop()
+        box.start("--port", port)
+        assert contents(box, done["catalog_id"]) == before
+        assert told(done) == told(undisturbed)
+
+
+def test_a_clone_that_is_cancelled_can_be_deleted_with_its_catalog(
+    slow_sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    box = slow_sandbox
+    terminal = Terminal(tmp_path, box)
+    process = terminal.start(*clone_words(box, "--json"))
+    job = wait_for(process, "constraints")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 4, out + err
+    with Peer(box) as peer:
+        before = {entry["id"] for entry in catalogs(peer)}
+        deleted = terminal.json("clone", "--delete", job)
+        gone = before - {entry["id"] for entry in catalogs(peer)}
+    assert len(gone) == 1
+    assert f"catalog {gone.pop()}" in deleted["message"]
+    assert terminal.run("jobs", "show", job).returncode == 1, "the job is forgotten, too"
+
+
+def catalogs(peer: Peer) -> list[dict[str, Any]]:
+    """Catalogs by their numbers, as far as there are any."""
+    found = []
+    for number in range(1, 60):
+        answer = peer.send("GET", f"/ermrest/catalog/{number}")
+        if answer.status_code == 200:
+            found.append({"id": str(number)})
+    return found
+
+
+def test_another_person_cannot_go_on_with_a_clone(slow_sandbox: SandboxProcess, tmp_path: Path) -> None:
+    box = slow_sandbox
+    terminal = Terminal(tmp_path, box)
+    folder = tmp_path / "credential.json"
+    folder.write_text(Path(box.credential_user).read_text())
+    words = ["clone", box.host, box.catalog, box.dataset, "--ca", box.ca, "--credential", str(folder)]
+    process = terminal.start(*words, "--dest-credential", box.credential, "--json")
+    job = wait_for(process, "copy")
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=SECONDS)
+    folder.write_text(Path(box.credential).read_text())
+    refused = terminal.json("jobs", "resume", job, status=3)
+    assert refused["kind"] == "not-signed-in"
+    terminal.run("clone", "--delete", job)
