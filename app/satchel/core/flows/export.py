@@ -133,6 +133,10 @@ class ExportFlow(Flow):
             access=draft.access,
         )
 
+    def preview_request(self) -> ExportRequest:
+        """What the preview is asked for."""
+        return self.request()
+
     def target(self) -> Path | None:
         """The file or folder that the export will make; None while that cannot be said."""
         if not self.draft.out or self.found is None or self._name_of is None:

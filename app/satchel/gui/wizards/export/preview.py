@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from satchel.core.export.preview import Preview, PreviewCost
     from satchel.core.export.previewing import Previewing
     from satchel.core.export.request import Offers
-    from satchel.core.flows.export import ExportFlow
+    from satchel.core.flows.record import RecordFlow
     from satchel.gui.window import MainWindow
 
 LOOK = 100
@@ -44,7 +44,7 @@ _WHY = {
 class PreviewPage(WizardPage):
     """The tree with its ticks, and what it all comes to."""
 
-    def __init__(self, window: MainWindow, flow: ExportFlow) -> None:
+    def __init__(self, window: MainWindow, flow: RecordFlow) -> None:
         super().__init__()
         self._window, self._flow = window, flow
         self._previewing: Previewing | None = None
@@ -160,7 +160,7 @@ class PreviewPage(WizardPage):
     async def _answer(self, offers: Offers) -> None:
         call = self._window.bridge.call
         if self._previewing is None:
-            previewing = await call(source.begin, self._flow.request())
+            previewing = await call(source.begin, self._flow.preview_request())
             self._previewing = previewing
             try:
                 await call(source.open_preview, previewing)

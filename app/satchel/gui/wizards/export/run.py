@@ -17,7 +17,7 @@ from satchel.gui.widgets.states import BusyLine, ErrorCard, as_error
 from satchel.gui.wizards.shell import WizardPage
 
 if TYPE_CHECKING:
-    from satchel.core.flows.export import ExportFlow
+    from satchel.core.flows.record import RecordFlow
     from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
 
@@ -27,9 +27,9 @@ class RunPage(WizardPage):
 
     next_text = "&Next"
 
-    def __init__(self, window: MainWindow, flow: ExportFlow) -> None:
+    def __init__(self, window: MainWindow, flow: RecordFlow, what: str = "export") -> None:
         super().__init__()
-        self._window, self._flow = window, flow
+        self._window, self._flow, self._what = window, flow, what
         self.job = ""
         self._closed = False
         self.view: JobView | None = None
@@ -55,8 +55,8 @@ class RunPage(WizardPage):
         self.job, self.view = "", None
         self.panel.hide()
         self._flow.running = True
-        self.busy.wait_for("Starting the export")
-        spawn(self._submit(), "start an export", self._not_started)
+        self.busy.wait_for(f"Starting the {self._what}")
+        spawn(self._submit(), f"start the {self._what}", self._not_started)
         self.changed.emit()
 
     async def _submit(self) -> None:
@@ -109,5 +109,7 @@ class RunPage(WizardPage):
         """Thrown away: back to the options, from where it can be started anew."""
         self.job, self.view = "", None
         self.panel.hide()
-        self._errors.addWidget(Notice("The export was discarded.", "info", "", button("Start anew", self._start)))
+        self._errors.addWidget(
+            Notice(f"The {self._what} was discarded.", "info", "", button("Start anew", self._start))
+        )
         self.changed.emit()

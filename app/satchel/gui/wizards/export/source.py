@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from satchel.core.export.preview import Preview, PreviewCost
     from satchel.core.export.previewing import Previewing
     from satchel.core.export.request import ExportRequest, Offers
-    from satchel.core.flows.export import ExportDraft, ExportFlow, Found
+    from satchel.core.flows.export import ExportFlow, Found
+    from satchel.core.flows.record import RecordDraft
 
 KIND = "export"
 
@@ -39,7 +40,7 @@ def keep_draft(flow: ExportFlow) -> None:
         Drafts(Home.find()).keep(KIND, flow.dump())
 
 
-async def find(draft: ExportDraft) -> Found:
+async def find(draft: RecordDraft) -> Found:
     """The record that the draft names. Raises SatchelError."""
     from satchel.core.deriva import browse
     from satchel.core.flows.export import Found

@@ -22,7 +22,8 @@ from satchel.gui.wizards.export import source
 from satchel.gui.wizards.shell import WizardPage
 
 if TYPE_CHECKING:
-    from satchel.core.flows.export import ExportFlow, Found
+    from satchel.core.flows.export import Found
+    from satchel.core.flows.record import RecordFlow
     from satchel.gui.window import MainWindow
 
 PAUSE = 500
@@ -37,7 +38,7 @@ HINT = (
 class WhatPage(WizardPage):
     """Server, catalog and RID."""
 
-    def __init__(self, window: MainWindow, flow: ExportFlow) -> None:
+    def __init__(self, window: MainWindow, flow: RecordFlow) -> None:
         super().__init__()
         self._window, self._flow = window, flow
         self._looking: Spawned | None = None
