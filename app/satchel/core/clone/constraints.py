@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from satchel.core.clone.destination import existing_constraints
-from satchel.core.clone.orphans import ServerGround, violations
+from satchel.core.clone.orphans import ServerGround, Violations, violations
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, KeyPlan, nullable
 from satchel.core.clone.report import SAMPLES, Category, Findings, ForeignKeyReport, Severity
 from satchel.core.clone.settling import State, begin, effective, settle
@@ -134,6 +134,9 @@ class Constraints:
 
     async def _failed(self, plan: KeyPlan, state: State, error: SatchelError) -> None:
         found = await violations(self.destination, plan)
+        if plan.key.referenced in SYSTEM_TABLES:
+            self._unknown_people(plan, state, found)
+            return
         words = error.detail.splitlines()
         told = " ".join(line for line in words[:-1] if line)[:500]
         self._tell(
@@ -145,15 +148,11 @@ class Constraints:
             samples=found.samples,
             message=told,
         )
-        system = plan.key.referenced in SYSTEM_TABLES
-        impossible = plan.strategy == "nullify" and not nullable(plan.key, self.plan.model.tables[plan.key.table])
         action = "Use orphan_strategy=DELETE or NULLIFY to handle"
-        if impossible:
+        if plan.strategy == "nullify" and not nullable(plan.key, self.plan.model.tables[plan.key.table]):
             action = "No column of it allows null: use DELETE for it"
-        elif system:
-            action = "The users that these rows name are not known to the clone"
         self.findings.add(
-            Severity.WARNING if system else Severity.ERROR,
+            Severity.ERROR,
             Category.FK_VIOLATION,
             "FK constraint failed",
             table=str(plan.key.table),
@@ -161,7 +160,19 @@ class Constraints:
             f"{plan.key.referenced} that are not there; for example {', '.join(found.samples) or 'none'}. {told}",
             action=action,
             row_count=found.rows,
-            skipped_rids=(),
+        )
+
+    def _unknown_people(self, plan: KeyPlan, state: State, found: Violations) -> None:
+        """Rows name people whom the source does not show: no fault of the rows, and no reason to touch them."""
+        reason = f"{found.rows:,} rows name people or groups whom the source does not show to you"
+        self._tell(plan, "left-out", state, values=found.values, samples=found.samples, message=reason)
+        self.findings.add(
+            Severity.INFO,
+            Category.ACCESS_DENIED,
+            "FK left out",
+            table=str(plan.key.table),
+            details=f"FK {plan.name}: {reason}",
+            row_count=found.rows,
         )
 
     def _tell(

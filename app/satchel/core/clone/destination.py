@@ -21,7 +21,8 @@ CATALOG = "catalog"
 """The checkpoint that holds the number of the catalog that this job has made or was given."""
 MADE = "made"
 """The checkpoint that says whether this job has made it."""
-_MAKING = "making"
+MAKING = "making"
+"""The checkpoint that is true while a catalog is being made whose number is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +158,17 @@ async def prepare(session: Session, request: CloneRequest, context: Context) -> 
 
 
 async def _create(session: Session, context: Context) -> str:
-    if context.recall(_MAKING):
+    if context.recall(MAKING):
         context.warn(
             "catalog-unknown",
             f"The earlier run may have made a catalog on {session.host} whose number is not known; a new one is made.",
             hint="Its owner may delete the empty one.",
         )
-    context.checkpoint(_MAKING, True)
+    context.checkpoint(MAKING, True)
     try:
         answer = await session.request("POST", "/ermrest/catalog", json={}, accept=JSON)
     except SatchelError as error:
-        context.checkpoint(_MAKING, False)
+        context.checkpoint(MAKING, False)
         if error.kind is Kind.NOT_ALLOWED:
             obstacle = may_not_create(session.host)
             raise SatchelError(Kind.NOT_ALLOWED, obstacle.message, obstacle.hint, error.detail) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,13 @@ class Reading:
 
 
 @asynccontextmanager
-async def read(session: Session, request: CloneRequest, context: Context, file: Path) -> AsyncIterator[Reading]:
+async def read(
+    session: Session,
+    request: CloneRequest,
+    context: Context,
+    file: Path,
+    checked: Callable[[], None] = lambda: None,
+) -> AsyncIterator[Reading]:
     """Read what is needed to know of the source.
 
     Args:
@@ -52,6 +58,7 @@ async def read(session: Session, request: CloneRequest, context: Context, file: 
         request: the person's.
         context: for progress and the snapshot's checkpoint.
         file: where to keep what was read.
+        checked: called when the request is known to fit the source, long before all is read.
 
     Raises:
         SatchelError: the source cannot be read, or the request does not fit it.
@@ -73,6 +80,7 @@ async def read(session: Session, request: CloneRequest, context: Context, file: 
             )
         selected = select(request.selection, model, root)
         stage.note = f"snapshot {catalog.snapshot}"
+    checked()
     gathered = await reach.gather(catalog, request.rid, selected.offers, file, context=context)
     try:
         with context.stage("solve", "Work out which rows come along") as stage:

@@ -13,8 +13,16 @@ import msgspec
 from satchel.core.clone import after
 from satchel.core.clone.asset_urls import referring
 from satchel.core.clone.constraints import Constraints, tell_left_out, tell_orphans
-from satchel.core.clone.copying import Copied, Copying, tell
-from satchel.core.clone.destination import Target, existing_constraints, obstacles, prepare, schema_path
+from satchel.core.clone.copying import CHECKS, Copied, Copying, tell
+from satchel.core.clone.destination import (
+    CATALOG,
+    MAKING,
+    Target,
+    existing_constraints,
+    obstacles,
+    prepare,
+    schema_path,
+)
 from satchel.core.clone.forecasting import forecast
 from satchel.core.clone.gate import Gate
 from satchel.core.clone.orphans import ServerGround
@@ -28,7 +36,7 @@ from satchel.core.clone.rows import Change
 from satchel.core.clone.schema import INDEXING_TAG, Documents, documents
 from satchel.core.clone.settling import State
 from satchel.core.clone.source import ServerSource
-from satchel.core.clone.verifying import Content, content
+from satchel.core.clone.verifying import content
 from satchel.core.clone.work import Work
 from satchel.core.clone.writer import IndexRefused, Writer
 from satchel.core.deriva.ermrest import Catalog
@@ -41,7 +49,6 @@ from satchel.core.jobs.context import Context
 _HINTS = "hints"
 _SCHEMA = "schema-made"
 _VERIFIED = "verified"
-CREDENTIALS = ("source", "destination")
 
 
 async def run(request: CloneRequest, context: Context) -> CloneResult:
@@ -74,8 +81,47 @@ async def run(request: CloneRequest, context: Context) -> CloneResult:
             for obstacle in await obstacles(there, request):
                 if obstacle.fatal:
                     raise SatchelError(Kind.NOT_ALLOWED, obstacle.message, obstacle.hint)
-        reading = await stack.enter_async_context(read(source, request, context, context.folder / REACH))
-        return await _Clone(request, context, reading, there, gate).run()
+        making = _Making(there, request, context)
+        stack.push_async_callback(making.end)
+        reading = await stack.enter_async_context(read(source, request, context, context.folder / REACH, making.begin))
+        return await _Clone(request, context, reading, making, there, gate).run()
+
+
+class _Making:
+    """The catalog is made while the source is still being read: on real servers that takes a second or two.
+
+    Where the source then cannot be read after all, the catalog, which is empty, is taken away again.
+    """
+
+    def __init__(self, session: Session, request: CloneRequest, context: Context) -> None:
+        self._session = session
+        self._request = request
+        self._context = context
+        self._task: asyncio.Task[Target] | None = None
+        self._used = context.recall(CATALOG) is not None
+
+    def begin(self) -> None:
+        """Begin to make it."""
+        self._task = asyncio.create_task(prepare(self._session, self._request, self._context))
+
+    async def target(self) -> Target:
+        """The catalog."""
+        if self._task is None:
+            raise AssertionError("nothing is made before the request is checked")
+        self._used = True
+        return await self._task
+
+    async def end(self) -> None:
+        """Wait for what is under way, and take an empty catalog away that nobody needs."""
+        if self._task is None:
+            return
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._used or self._task.cancelled() or self._task.exception() is not None:
+            return
+        if (target := self._task.result()).made:
+            await self._session.request("DELETE", target.catalog.path, idempotent=True, also=(404,))
+            self._context.checkpoint(CATALOG, None)
+            self._context.checkpoint(MAKING, False)
 
 
 @dataclass
@@ -85,6 +131,7 @@ class _Clone:
     request: CloneRequest
     context: Context
     reading: Reading
+    making: _Making
     session: Session
     gate: Gate
     findings: Findings = field(default_factory=Findings)
@@ -93,7 +140,7 @@ class _Clone:
         request, context, plan = self.request, self.context, self.reading.plan
         self._tell_source()
         with context.stage("create", "Make the catalog") as stage:
-            target = await prepare(self.session, request, context)
+            target = await self.making.target()
             stage.note = f"catalog {target.catalog.id} on {target.catalog.host}"
         work = Work(
             request=request,
@@ -298,18 +345,33 @@ class _Clone:
         with self.context.stage(
             "verify", "Compare the clone with the source", total=len(tables), unit="tables"
         ) as stage:
-            for name, table in tables.items():
-                if name not in known:
-                    expected = copied[name].written - ground.lost.get(name, Content(0, 0))
-                    if name in ground.lost:
-                        found = await content(catalog, table, source.codec(table))
-                        right = found == expected
-                    else:
-                        right = copied[name].verified is True and await catalog.count(table.table) == expected.rows
-                    known[name] = right
-                    self.context.checkpoint(_VERIFIED, known)
+            slots = asyncio.Semaphore(CHECKS)
+
+            async def check(name: str, table: TablePlan) -> None:
+                async with slots:
+                    if name not in known:
+                        known[name] = await self._right(catalog, table, source, copied[name], ground)
                 stage.add(1)
-                self._verdict(name, known[name])
+
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for name, table in tables.items():
+                        group.create_task(check(name, table))
+            except ExceptionGroup as failures:
+                raise failures.exceptions[0] from None
+            finally:
+                self.context.checkpoint(_VERIFIED, known)
+        for name in tables:
+            self._verdict(name, known[name])
+
+    async def _right(
+        self, catalog: Catalog, table: TablePlan, source: ServerSource, copied: Copied, ground: ServerGround
+    ) -> bool:
+        """Whether a table of the clone holds what it is to hold."""
+        lost = ground.lost.get(str(table.name))
+        if lost is not None:
+            return await content(catalog, table, source.codec(table)) == copied.written - lost
+        return copied.verified is True and await catalog.count(table.table) == copied.written.rows
 
     def _verdict(self, name: str, right: bool) -> None:
         self.findings.tables[name] = msgspec.structs.replace(self.findings.tables[name], verified=right)
