@@ -41,6 +41,13 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "export a record, and all that belongs to it, as a bag",
                 "satchel.cli.export",
             ),
+            Command(
+                "templates",
+                "HOST CATALOG [SCHEMA:TABLE]",
+                "the export templates of a catalog's tables",
+                "satchel.cli.spec",
+            ),
+            Command("spec", "check|count FILE [HOST CATALOG]", "what is wrong with an export spec", "satchel.cli.spec"),
             Command("validate", "PATH", "check a bag", "satchel.cli.validate"),
             Command("inspect", "PATH", "what a bag is, at a glance", "satchel.cli.inspect"),
             Command("materialize", "PATH", "fetch the files that a bag lists and lacks", "satchel.cli.materialize"),

@@ -6,11 +6,12 @@ from argparse import Namespace
 
 import msgspec
 
+from satchel.cli import export_spec
 from satchel.cli.output import Output
 from satchel.cli.parser import Parser, path, table
 from satchel.cli.running import Stop, run
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.export.request import ExportRequest, ExportResult, Offers
+from satchel.core.export.request import Archive, ExportRequest, ExportResult, Offers
 from satchel.core.flows.export import ALGORITHMS, ExportDraft, ExportFlow, record_problems
 from satchel.core.jobs.request import Access
 
@@ -60,7 +61,11 @@ def define(parser: Parser) -> None:
         help="all terms of a vocabulary that is referred to (whole), or those that are used",
     )
     how = parser.add_argument_group("how it is packed")
-    how.add_argument("--archive", choices=("zip", "tgz", "none"), default="zip", help="default zip; none: a folder")
+    how.add_argument(
+        "--archive",
+        choices=("zip", "tgz", "none", "tar", "bz2", "xz"),
+        help="default zip, or as a spec says; none: a folder; tar, bz2, xz for specs",
+    )
     how.add_argument("--materialize", action="store_true", help="put the files into the bag, not only their addresses")
     how.add_argument(
         "--algorithm",
@@ -76,9 +81,10 @@ def define(parser: Parser) -> None:
     how.add_argument(
         "--no-cache", action="store_true", help="make it anew even where the same bag was made before, and keep no copy"
     )
+    export_spec.add_choices(parser)
+    export_spec.add_options(parser)
     parser.add_argument_group("servers")
     parser.add_access()
-    parser.later("--table", "--template", "--spec", "--env", instead="Give a record with --rid.")
     parser.set_defaults(run=export if parser.command == "export" else preview)
 
 
@@ -113,18 +119,38 @@ def request_of(options: Namespace) -> ExportRequest:
         stop=tuple(options.no_follow),
         vocabularies=options.vocabularies,
     )
-    draft.archive = options.archive
+    draft.archive = archive_of(options)
     draft.materialize = options.materialize
     if options.algorithm:
         draft.algorithms = tuple(dict.fromkeys(options.algorithm))
     draft.access = Access(ca=tuple(options.ca), credential=options.credential)
-    return msgspec.structs.replace(flow.request(), use_cache=not options.no_cache)
+    return msgspec.structs.replace(
+        flow.request(),
+        use_cache=not options.no_cache,
+        assets=export_spec.choice_of(options),
+        info=tuple(options.info),
+        ro_crate=options.ro_crate,
+    )
+
+
+def archive_of(options: Namespace) -> Archive:
+    """How a bag that no spec describes is packed."""
+    if options.archive in ("tar", "bz2", "xz"):
+        raise SatchelError(Kind.USAGE, f"{options.archive} is for specs alone.", "Use zip, tgz or none.")
+    found: Archive = options.archive or "zip"
+    return found
 
 
 def export(options: Namespace, output: Output) -> int:
     """Make the bag."""
     from satchel.cli.job import run_request
 
+    if export_spec.wanted(options):
+        return export_spec.export(options, output)
+    if options.dry_run and not options.as_spec:
+        return preview(options, output)
+    if options.as_spec:
+        return export_spec.as_spec(request_of(options), options.as_spec, output)
     if not options.out:
         raise SatchelError(Kind.USAGE, "Where the bag goes is missing.", "Name a folder: --out DIR.")
     if options.dataset or options.version:
@@ -165,6 +191,8 @@ def preview(options: Namespace, output: Output) -> int:
     from satchel.core.jobs.run import run_aside
     from satchel.core.paths import Home
 
+    if export_spec.wanted(options):
+        return export_spec.dry_run(export_spec.request_of(options, output), output)
     if options.dataset or options.version:
         from satchel.cli.export_dataset import dataset_preview
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from satchel.cli.export import archive_of
 from satchel.cli.look import ask
 from satchel.cli.output import Output
 from satchel.core.errors import Kind, SatchelError
@@ -46,7 +47,7 @@ def dataset_request(options: Namespace) -> DatasetRequest:
         dataset=options.dataset.strip().upper(),
         version=options.version,
         out=options.out or "",
-        archive=options.archive,
+        archive=archive_of(options),
         algorithms=tuple(dict.fromkeys(options.algorithm or ())),
         name=options.name,
         materialize=options.materialize,

@@ -11,8 +11,9 @@ import msgspec
 
 from satchel.cli.output import Output
 from satchel.cli.parser import Parser, path, table
+from satchel.cli.running import Stop, run
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.export.request import AssetChoice
+from satchel.core.export.request import AssetChoice, ExportRequest
 from satchel.core.export.spec.request import SpecRequest, SpecResult
 from satchel.core.flows.export import catalog_problems
 from satchel.core.jobs.request import Access
@@ -189,6 +190,19 @@ def export(options: Namespace, output: Output) -> int:
     if not options.out:
         raise SatchelError(Kind.USAGE, "Where the bag goes is missing.", "Name a folder: --out DIR.")
     return run_request(request, output)
+
+
+def as_spec(request: ExportRequest, file: str, output: Output) -> int:
+    """Write what belongs to a record as a spec."""
+    from satchel.core.export.spec.of_reach import spec_of_reach
+    from satchel.core.jobs.run import run_aside
+    from satchel.core.paths import Home
+
+    async def work(_stop: Stop) -> dict[str, Any]:
+        found: Any = await run_aside(spec_of_reach, request, Home.find(), output.hear)
+        return dict(found)
+
+    return write_spec(run(work, output), file, output)
 
 
 def write_spec(spec: dict[str, Any], file: str, output: Output) -> int:

@@ -54,6 +54,7 @@ def _values(result: Result) -> dict[str, Any]:
 
 _WORDS = {
     "export": "satchel.cli.export:told",
+    "export-spec": "satchel.cli.export_spec:told",
     "export-dataset": "satchel.cli.export_dataset:told",
     "clone": "satchel.cli.clone:told",
     "validate": "satchel.cli.validate:told",

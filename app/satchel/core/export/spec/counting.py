@@ -24,6 +24,7 @@ from satchel.core.export.spec.places import extended, joined
 from satchel.core.export.spec.querypath import PathError, QueryPath, parse
 
 AT_ONCE = 8
+DATA = ("/entity/", "/attribute/", "/attributegroup/", "/aggregate/")
 ROW_BYTES = 200
 """About how much a row takes as CSV."""
 
@@ -132,6 +133,8 @@ async def _env(catalog: Catalog, step: Step, query: str, values: Env) -> Count:
 async def _count(catalog: Catalog, step: Step, query: str, output: str, slots: asyncio.Semaphore) -> Count:
     if not query:
         return Count(where=step.where, kind=step.kind, output=output, problem="It has no query, so it makes nothing.")
+    if step.kind in ("json", "json-stream") and not query.startswith(DATA):
+        return await _whole(catalog, step, query, output)
     try:
         path = parse(query)
     except PathError as error:
@@ -170,6 +173,15 @@ async def _count(catalog: Catalog, step: Step, query: str, output: str, slots: a
         problem=problem,
         hint="Take it out, or widen its filter." if problem else "",
     )
+
+
+async def _whole(catalog: Catalog, step: Step, query: str, output: str) -> Count:
+    """A resource that is no rows, such as the schema."""
+    try:
+        await catalog.session.request("GET", catalog.path + escaped(query), accept=JSON)
+    except SatchelError as error:
+        return _failed(step, query, error, output)
+    return Count(where=step.where, kind=step.kind, output=output, query=query, rows=1)
 
 
 def _aggregate(path: QueryPath) -> tuple[str, bool]:

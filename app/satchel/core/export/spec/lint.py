@@ -49,6 +49,8 @@ _PARAMS = frozenset(
     }
 )  # fmt: skip
 _ASSET = {"url": "URL", "length": "length", "filename": "filename", "md5": "md5", "sha256": "sha256"}
+_OTHER = re.compile(r"/|/(schema|entity_rid|range|history)([/?].*)?")
+"""Resources of a catalog that are no rows: what it says of itself, its schema, where a RID is."""
 _RAW = re.compile(r"[#\x00-\x1f\x7f]")
 
 
@@ -466,6 +468,8 @@ def _path(check: Lint, pointer: str, values: Mapping[str, Any], kind: str) -> Qu
             "query-path", where, f"{raw[0]!r} must be escaped in a query.", "Write it as %XX; spaces as %20.",
         )  # fmt: skip
         return None
+    if kind in ("json", "json-stream", "env", "dir") and _OTHER.fullmatch(text):
+        return None
     try:
         found = parse_path(text)
     except PathError as error:
@@ -541,7 +545,7 @@ def _keys(check: Lint, pointer: str, values: Mapping[str, Any], path: QueryPath 
         learnt = columns
     else:
         learnt = []
-        check.anything = check.anything or path is not None
+        check.anything = check.anything or bool(values.get("query_path"))
     check.known |= {*learnt, *(f"{name}{ENCODED}" for name in learnt)}
 
 
