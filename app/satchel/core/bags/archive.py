@@ -22,6 +22,7 @@ from typing import IO, Any, Literal, cast
 from satchel.core.bags.deflate import Deflater, GzipWriter
 from satchel.core.bags.digests import PIECE, StoppedError
 from satchel.core.bags.writer import sync_folder
+from satchel.core.bags.zip_list import ManyZip
 
 ENDINGS = {"zip": ".zip", "tgz": ".tgz"}
 MORE_ENDINGS = {**ENDINGS, "tar": ".tar", "bz2": ".bz2", "xz": ".xz"}
@@ -52,10 +53,11 @@ _FIRST_DOS_YEAR = 1980
 def members(bag: Path) -> list[str]:
     """The files of a bag below its folder, in the order of an archive."""
     found: list[str] = []
-    for root, folders, names in os.walk(bag):
-        folders.sort()
-        found.extend((Path(root) / name).relative_to(bag).as_posix() for name in names)
-    return sorted(found)
+    for root, _, names in os.walk(bag):
+        below = Path(root).relative_to(bag).as_posix()
+        found.extend(names if below == "." else (f"{below}/{name}" for name in names))
+    found.sort()
+    return found
 
 
 def pack(
@@ -125,7 +127,7 @@ def _packed(source: Path) -> bool:
 def _zip(bag: Path, file: IO[bytes], name: str, when: datetime, tick: Tick) -> None:
     at = when if when.year >= _FIRST_DOS_YEAR else when.replace(year=_FIRST_DOS_YEAR)
     stamp = (at.year, at.month, at.day, at.hour, at.minute, at.second & ~1)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with ManyZip(file, zipfile.ZIP_DEFLATED) as archive:
         for member in members(bag):
             source = bag / member
             info = zipfile.ZipInfo(f"{name}/{member}", stamp)
@@ -182,6 +184,7 @@ def _tar(
             before(source)
             with source.open("rb") as data:
                 archive.addfile(info, cast(Any, _Told(data, member, tick)))
+            cast(Any, archive).members.clear()  # kept for reading alone, and there may be a million
 
 
 _WRITERS: dict[str, Callable[[Path, IO[bytes], str, datetime, Tick], None]] = {
