@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from satchel.cli.tables import columns
+from satchel.core.export.choosing import AssetTotals
 from satchel.core.export.preview import Preview, PreviewAssociation, PreviewTable
-from satchel.core.words import count, size
+from satchel.core.words import count, duration, size
 
 _ROLES = (
     ("root", "The record (and others of its table)"),
@@ -26,6 +27,8 @@ def text(found: Preview) -> str:
         f"{found.table} {found.rid}, catalog {found.catalog} on {found.host}, snapshot {found.snapshot}",
         _tree(found),
     ]
+    if found.inside is not None:
+        parts.append(_inside(found.inside))
     if found.hidden:
         parts.append("Hidden from you, so not in the bag:\n" + "\n".join(f"  {table}" for table in found.hidden))
     if found.dangling:
@@ -39,6 +42,16 @@ def text(found: Preview) -> str:
         lines = [f"  {line}" for offer in found.associations for line in _offer(offer)]
         parts.append("To choose, for what is on the far side of associations:\n" + "\n".join(lines))
     return "\n\n".join(parts)
+
+
+def _inside(totals: AssetTotals) -> str:
+    least = "" if totals.exact else "at most "
+    unknown = f", {count(totals.unknown, 'files')} of unknown length" if totals.unknown else ""
+    line = (
+        f"Put into the bag: {least}{count(totals.count, 'files')}, {size(totals.bytes)}{unknown}; "
+        f"about {duration(totals.seconds)}."
+    )
+    return f"{line}\n{totals.slow}" if totals.slow else line
 
 
 def _tree(found: Preview) -> str:

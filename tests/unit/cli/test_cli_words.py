@@ -23,26 +23,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 EXPORT = ["export", "localhost:8443", "1", "--rid", "1-ABCD", "--out", "/data"]
-LATER = [
-    [*EXPORT, "--table", "s:t"],
-    [*EXPORT, "--template", "1"],
-    [*EXPORT, "--spec", "spec.json"],
-    [*EXPORT, "--env", "A=B"],
-]
-
-
-@pytest.mark.parametrize("words", LATER, ids=lambda words: " ".join(words)[-30:])
-def test_what_is_not_there_yet_is_said_to_be(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "yet" in err
-    assert main([*words, "--json"]) == 2
-    out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert (told["event"], told["kind"]) == ("error", "usage")
-    assert "yet" in told["message"]
-    assert err == ""
 
 
 @pytest.mark.parametrize(
@@ -58,6 +38,13 @@ def test_what_is_not_there_yet_is_said_to_be(words: list[str], capsys: pytest.Ca
         (["export", "localhost", "1@2", "--rid", "1-ABCD", "--out", "/d"], "without path or snapshot"),
         (["export", "localhost", "1", "--rid", "../x", "--out", "/d"], "not a RID"),
         ([*EXPORT, "--archive", "rar"], "invalid choice: 'rar'"),
+        ([*EXPORT, "--archive", "xz"], "for specs alone"),
+        ([*EXPORT, "--template", "1"], "--table SCHEMA:TABLE"),
+        ([*EXPORT, "--env", "A=B"], "Give --spec FILE"),
+        ([*EXPORT, "--spec", "s.json", "--table", "s:t"], "Give one of them"),
+        ([*EXPORT, "--spec", "s.json", "--env", "A"], "NAME=VALUE"),
+        ([*EXPORT, "--asset-count", "few"], "not a whole number"),
+        (["spec", "count", "s.json"], "Counting needs a server"),
         ([*EXPORT, "--algorithm", "crc32"], "invalid choice: 'crc32'"),
         ([*EXPORT, "--untick", "Subject"], "SCHEMA:TABLE"),
         ([*EXPORT, "--follow", "a:b", "--no-follow", "a:b"], "both"),

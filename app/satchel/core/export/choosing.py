@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import translate
 
-from satchel.core.export.request import AssetChoice
+import msgspec
+
+from satchel.core.deriva.reach import Reached
+from satchel.core.export.assets import Asset
+from satchel.core.export.request import AssetChoice, AssetProblem
 
 SMALL = 256 * 1024
 """Bytes. Files below this on average are called small."""
@@ -57,6 +61,61 @@ class Chooser:
         self.count += 1
         self.bytes += length or 0
         return True
+
+
+class AssetTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What a choice of assets comes to."""
+
+    count: int
+    """Files that are put inside."""
+    bytes: int
+    """Of those whose length is known."""
+    unknown: int = 0
+    """Files among them of unknown length."""
+    exact: bool = True
+    """False: at most so many, since names are not known beforehand."""
+    seconds: float = 0.0
+    """About how long they take to fetch."""
+    slow: str = ""
+    """A sentence where many small files make that slow."""
+
+
+def asset_totals(reached: Reached, choice: AssetChoice) -> AssetTotals:
+    """What a choice comes to for what belongs to a record, in the order in which an export goes over it. No network."""
+    plain = msgspec.structs.replace(choice, patterns=())
+    chooser = Chooser(plain)
+    unknown = 0
+    for table in sorted((t for t in reached.tables if t.assets), key=lambda t: t.name):
+        for length in reached.lengths(table.name):
+            if chooser.takes("", length, str(table.name)):
+                unknown += length is None
+    return AssetTotals(
+        count=chooser.count,
+        bytes=chooser.bytes,
+        unknown=unknown,
+        exact=not choice.patterns,
+        seconds=round(seconds(chooser.count, chooser.bytes), 1),
+        slow=slow(chooser.count, chooser.bytes) or "",
+    )
+
+
+def chosen(
+    assets: Iterator[Asset | AssetProblem], table: str, chooser: Chooser, *, inside: bool
+) -> Iterator[Asset | AssetProblem]:
+    """The assets of a table that a choice puts inside, or those that it does not.
+
+    Args:
+        assets: in their order.
+        table: written `schema:table`.
+        chooser: goes on counting.
+        inside: which of the two.
+    """
+    for asset in assets:
+        if isinstance(asset, AssetProblem):
+            if not inside:
+                yield asset
+        elif chooser.takes(asset.path, asset.length, table) == inside:
+            yield asset
 
 
 def _names(path: str) -> Iterable[str]:

@@ -21,7 +21,8 @@ from satchel.core.deriva.model import Table
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.session import Session
 from satchel.core.errors import SatchelError
-from satchel.core.export.request import ExportRequest, Offers
+from satchel.core.export.choosing import AssetTotals, asset_totals
+from satchel.core.export.request import AssetChoice, ExportRequest, Offers
 from satchel.core.jobs.context import Context
 from satchel.core.jobs.request import Result
 
@@ -105,6 +106,8 @@ class Preview(Result, tag="preview", frozen=True, kw_only=True):
     tables: tuple[PreviewTable, ...]
     hidden: tuple[str, ...] = ()
     """Tables (and references, in brackets) that the rule leads to and that this user may not read."""
+    inside: AssetTotals | None = None
+    """What is fetched into the bag, where anything is."""
     associations: tuple[PreviewAssociation, ...] = ()
     dangling: tuple[PreviewDangling, ...] = ()
 
@@ -186,6 +189,24 @@ class PreviewSession:
         async with self._lock:
             return await in_thread(threading.Event(), self._solve, offers, costs)
 
+    async def totals(self, offers: Offers, choice: AssetChoice) -> AssetTotals:
+        """What a choice of assets comes to with these offers. No network.
+
+        Args:
+            offers: the person's choices of tables.
+            choice: which assets are put inside.
+
+        Raises:
+            SatchelError: the offers do not fit the catalog.
+        """
+
+        def work() -> AssetTotals:
+            with reach.solve(self.gathered, offers) as found:
+                return asset_totals(found, choice)
+
+        async with self._lock:
+            return await in_thread(threading.Event(), work)
+
     async def cost(self, offers: Offers, table: str) -> PreviewCost:
         """What it would change to leave a table out, or to take it in again. No network.
 
@@ -234,6 +255,7 @@ class PreviewSession:
                 csv_bytes=None if None in guesses else sum(guess or 0 for guess in guesses),
                 tables=tables,
                 hidden=tuple(map(str, found.hidden)),
+                inside=asset_totals(found, self.request.assets) if self.request.materialize else None,
                 associations=tuple(map(_association, found.associations if costs else found.choices)),
                 dangling=tuple(map(_dangling, found.dangling)),
             )

@@ -15,6 +15,14 @@ from satchel.core.export.request import AssetProblem, ExportRequest
 
 PROBLEMS = "satchel/problems.json"
 """The tag file that lists what the bag lacks; only in bags that lack something."""
+OWN = frozenset(
+    {
+        "Bag-Software-Agent", "Bagging-Date", "External-Identifier", "Source-Host", "Source-Catalog", "Source-Snapshot",
+        "Source-Snapshot-Time", "Root-RID", "Root-Table", "Table-Count", "Row-Count", "Asset-Count", "Payload-Oxum",
+        "Incomplete", "Hidden-Table", "Left-Out-Table", "Dropped-Algorithm",
+    }
+)  # fmt: skip
+"""Fields that an export writes itself; nobody else's value takes their place."""
 # What the schema document says of the user who asks, and not of the catalog.
 _PERSONAL = frozenset({"rights", "acls", "acl_bindings"})
 
@@ -76,6 +84,9 @@ def bag_info(
     yield "Table-Count", str(len(reached.tables))
     yield "Row-Count", str(size.rows)
     yield "Asset-Count", str(size.assets)
+    for label, value in request.info:
+        if label not in OWN:
+            yield label, value
     for name in request.offers.exclude:
         yield "Left-Out-Table", name
     for hidden in reached.hidden:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Coroutine, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import report
 from satchel.core.export.assets import Assets, listed
+from satchel.core.export.choosing import Chooser, asset_totals, chosen
 from satchel.core.export.finishing import (
     check_folder,
     clear,
@@ -73,7 +75,7 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
                 raise SatchelError(Kind.SERVER, f"{request.host} does not say which snapshot is the newest.")
             context.checkpoint("snapshot", catalog.snapshot)
             root = await catalog.entity_rid(request.rid)
-            goal = target(request, root)
+            goal = target(request, root, catalog.snapshot)
             must_be_free(goal)
             stage.note = f"snapshot {catalog.snapshot}"
         gathered = await reach.gather(catalog, request.rid, request.offers, context.folder / _REACH, context=context)
@@ -197,7 +199,7 @@ class _Export:
                 f"The export needs about {needed:,} bytes in {self.goal.parent}, where {free:,} are free.",
                 "Free some space or choose another folder, then resume.",
             )
-        bag = work / bag_name(self.request, self.gathered.root)
+        bag = work / bag_name(self.request, self.gathered.root, self.gathered.snapshot)
         await asyncio.to_thread(bag.mkdir, parents=True, exist_ok=True)
         return bag
 
@@ -266,14 +268,20 @@ class _Export:
         folders, records = asset_folders(names), record_paths(names)
         work = Assets(Hatrac(self.catalog.session), bag, inventory, algorithms, self.context)
         await read[tables[0].name].wait()
-        title, do = (
-            ("Fetch the assets", work.fetch) if self.request.materialize else ("List the assets", work.reference)
-        )
+        chooser = Chooser(self.request.assets if self.request.materialize else None)
+        title = "Fetch the assets" if self.request.materialize else "List the assets"
+        self._tell_slow()
         with self.context.stage("assets", title, total=sum(t.assets for t in tables), unit="files") as stage:
             for table in tables:
                 await read[table.name].wait()
                 model = self.gathered.model.tables[table.name]
-                await do(listed(model, bag / records[table.name], folders[table.name]), stage)
+                rows, folder = bag / records[table.name], folders[table.name]
+                if self.request.materialize:
+                    # Both go over the rows from where the choice stood, and come to the same.
+                    inside = chosen(listed(model, rows, folder), str(table.name), copy(chooser), inside=True)
+                    await work.fetch(inside, stage)
+                outside = chosen(listed(model, rows, folder), str(table.name), chooser, inside=False)
+                await work.reference(outside, stage)
         problems = sorted(work.problems, key=lambda p: (p.table, p.rid))
         for problem in problems[:MOST_WARNED]:
             self.context.warn(
@@ -285,6 +293,14 @@ class _Export:
                 f"{len(problems) - MOST_WARNED:,} more assets are not in the bag; {report.PROBLEMS} in it lists all.",
             )
         return problems
+
+    def _tell_slow(self) -> None:
+        """Say beforehand where many small files will take long."""
+        if not self.request.materialize:
+            return
+        totals = asset_totals(self.reached, self.request.assets)
+        if totals.slow:
+            self.context.warn("many-small-files", totals.slow, hint="Without --materialize the bag lists them instead.")
 
     def _narrowed(self, inventory: Inventory, algorithms: Sequence[str]) -> tuple[str, ...]:
         """The algorithms that every file has a checksum of: RFC 8493 wants each file in each manifest."""
@@ -317,6 +333,10 @@ class _Export:
         def write() -> None:
             remove_tags(bag)
             extra = []
+            if self.request.ro_crate:
+                from satchel.core.export.rocrate import add_crate
+
+                add_crate(bag, inventory, algorithms, info, when)
             if problems:
                 (bag / "satchel").mkdir(exist_ok=True)
                 (bag / report.PROBLEMS).write_bytes(report.problems_json(problems))

@@ -154,6 +154,10 @@ class Reached:
         """The rows of a table that come along: number (from 0, in the server's order of all its rows) and RID."""
         return self._closure.rids(table)
 
+    def lengths(self, table: TableName) -> Iterator[int | None]:
+        """The length of each asset of a table that comes along, in the order of its rows; None: its row says none."""
+        return self._closure.lengths(table)
+
     def close(self) -> None:
         """Give up the temporary tables."""
         self._closure.close()
@@ -583,6 +587,23 @@ class _Closure:
             f"FROM u{i} u CROSS JOIN r{i} r ON r.o = u.o WHERE r.asset = 1"
         ).fetchone()
         return int(row[0]), int(row[1]), int(row[2])
+
+    def lengths(self, table: TableName) -> Iterator[int | None]:
+        """See `Reached.lengths`."""
+        i = self._number[table]
+        if self._planned[i].table.asset is None:
+            return
+        last = -1
+        while True:
+            rows = self._db.execute(
+                f"SELECT r.o, r.len FROM u{i} u CROSS JOIN r{i} r ON r.o = u.o "  # noqa: S608
+                f"WHERE r.asset = 1 AND r.o > ? ORDER BY r.o LIMIT {_READ}",
+                (last,),
+            ).fetchall()
+            yield from (length for _, length in rows)
+            if len(rows) < _READ:
+                return
+            last = rows[-1][0]
 
     def _count(self, table: str) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
