@@ -211,3 +211,53 @@ def test_repair_fetches_the_bad_files_and_nothing_else(
         await window.bridge.stop()
 
     in_loop(body)
+
+
+def test_a_queue_is_repaired_with_one_click_and_what_it_asks_is_answered_for_all(
+    window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path, server: FileServer
+) -> None:
+    bags = [
+        holey(server, tmp_path / f"bag{n}", {f"{n}-{m}.txt": b"content %d" % m for m in range(2)}) for n in range(4)
+    ]
+    for n, bag in enumerate(bags):
+        for m in range(2):
+            (bag / "data" / f"{n}-{m}.txt").write_bytes(b"content %d" % m)
+    for n in (0, 2):
+        (bags[n] / "data" / f"{n}-1.txt").write_bytes(b"content X")
+    (bags[3] / "data" / "3-0.txt").unlink()
+
+    def verdicts() -> list[str]:
+        return [page.queue.model.index(row, 1).data() for row in range(4)]
+
+    async def body() -> None:
+        page.check_all(bags)
+        await until(lambda: page.queue.head.remark.text().startswith("All 4 checked"), 60)
+        assert verdicts()[:2] == ["The bag is not valid", "The bag is valid and complete"]
+        assert verdicts()[3] == "The bag is not complete yet"
+        assert "every checksum" in page.queue.model.index(0, 2).data()
+        assert page.queue.repair.accessibleName() == "Repair 2 bags"
+        QTest.mouseClick(page.queue.repair, LEFT)
+        await until(lambda: page.queue.head.remark.text().startswith("All 4 checked: 3 valid and complete"), 60)
+        assert sorted(server.asked) == ["/0-1.txt", "/2-1.txt"]
+        assert not page.queue.repair.isVisible()
+        assert page.queue.fetch.accessibleName() == "Fetch for 1 bag"
+        QTest.mouseClick(page.queue.fetch, LEFT)
+        await until(lambda: page.queue.head.remark.text() == "All 4 checked: 4 valid and complete", 60)
+        assert sorted(server.asked) == ["/0-1.txt", "/2-1.txt", "/3-0.txt"]
+
+        # Of a server that nobody has vouched for each bag asks; one answer is enough for all.
+        window.settings.hosts.clear()
+        for n, bag in enumerate(bags):
+            (bag / "data" / f"{n}-0.txt").write_bytes(b"content X")
+        page.check_all(bags)
+        await until(lambda: page.queue.repair.isVisible() and page.queue.repair.accessibleName() == "Repair 4 bags", 60)
+        QTest.mouseClick(page.queue.repair, LEFT)
+        await until(lambda: page.questions.isVisible() and page.questions.alike.isVisible(), 60)
+        QTest.keyClick(page.questions.alike, Qt.Key.Key_Space)
+        QTest.mouseClick(page.questions.answers["no"], LEFT)
+        await until(lambda: page.queue.head.remark.text() == "All 4 checked: 4 not valid", 60)
+        assert verdicts() == ["The bag is not valid; 1 file could not be fetched"] * 4
+        assert not page.questions.isVisible()
+        await window.bridge.stop()
+
+    in_loop(body)

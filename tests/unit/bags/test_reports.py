@@ -43,6 +43,7 @@ def test_csv_has_a_line_for_each_and_no_formulas(result: ValidateResult, tmp_pat
     assert rows == [
         ["bag", "severity", "code", "path", "line", "message"],
         [bag, "verdict", "", "", "", "not valid"],
+        [bag, "checked", "", "", "", "full"],
         [bag, "error", "checksum", NASTY, "7", "It was changed."],
         [bag, "warning", "case", "'=1+1", "", "'+advice"],
     ]
@@ -81,6 +82,25 @@ def test_several_bags_make_one_report(result: ValidateResult, tmp_path: Path) ->
     page = (tmp_path / "r.html").read_text()
     assert "<h1>2 bags</h1>" in page
     assert page.index("not valid") < page.index("The bag is valid.")
+
+
+def test_bags_that_could_not_be_checked_are_in_it(result: ValidateResult, tmp_path: Path) -> None:
+    failed = [("/bags/<gone>", "There is no /bags/<gone>.")]
+    checked = msgspec.structs.replace(result, profiles=("https://example.org/p.json",))
+    for ending in ("json", "csv", "html"):
+        write_report([checked], tmp_path / f"r.{ending}", failed)
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert [bag["valid"] for bag in told] == [False, None]
+    assert told[1]["failed"] == "There is no /bags/<gone>."
+    assert "/bags/<gone>,verdict,,,,could not be checked: There is no" in (tmp_path / "r.csv").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert "<h1>2 bags</h1>" in page
+    assert "could not be checked: There is no /bags/&lt;gone&gt;." in page
+    assert "full, profile https://example.org/p.json" in page
+    write_report([], tmp_path / "none.json", failed)
+    assert json.loads((tmp_path / "none.json").read_text())[0]["path"] == "/bags/<gone>"
+    with pytest.raises(SatchelError, match="nothing to report"):
+        write_report([], tmp_path / "empty.json")
 
 
 def test_another_ending_is_refused_and_a_file_that_cannot_be_written_leaves_nothing(

@@ -21,6 +21,8 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.words import count, size
 
 Format = Literal["json", "csv", "html"]
+Failed = tuple[str, str]
+"""A bag that could not be checked, and why."""
 FORMATS: tuple[Format, ...] = ("json", "csv", "html")
 _STYLE = (
     "body{font:14px/1.5 sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1d2124}"
@@ -41,22 +43,25 @@ def format_of(path: Path) -> Format:
     )
 
 
-def write_report(results: Sequence[ValidateResult], path: Path) -> None:
+def write_report(results: Sequence[ValidateResult], path: Path, failed: Sequence[Failed] = ()) -> None:
     """Write a report on one bag or several; the file is there when it is whole. Blocking.
 
     Args:
         results: of validations.
         path: its ending says the format; what is there is replaced.
+        failed: bags that could not be checked, and why.
 
     Raises:
         SatchelError: the ending is none of those known, or the problems of a bag cannot be read any more.
         OSError: it cannot be written.
     """
     write = {"json": _json, "csv": _csv, "html": _html}[format_of(path)]
+    if not (results or failed):
+        raise SatchelError(Kind.USAGE, "There is nothing to report yet.", "Check a bag first.")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            write(results, file)
+            write(results, failed, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -65,8 +70,8 @@ def write_report(results: Sequence[ValidateResult], path: Path) -> None:
         raise
 
 
-def _json(results: Sequence[ValidateResult], file: IO[str]) -> None:
-    one = len(results) == 1
+def _json(results: Sequence[ValidateResult], failed: Sequence[Failed], file: IO[str]) -> None:
+    one = len(results) == 1 and not failed
     file.write("" if one else "[\n")
     for number, result in enumerate(results):
         # Problems one by one: there may be a million.
@@ -80,7 +85,10 @@ def _json(results: Sequence[ValidateResult], file: IO[str]) -> None:
                 text = json.dumps(msgspec.to_builtins(problem), ensure_ascii=False)
                 file.write(f"{',' if place else ''}\n    {text}")
             file.write("]")
-        file.write("\n}" + (",\n" if number + 1 < len(results) else "\n"))
+        file.write("\n}" + (",\n" if number + 1 < len(results) + len(failed) else "\n"))
+    for number, (bag, why) in enumerate(failed, 1):
+        file.write(json.dumps({"path": bag, "valid": None, "failed": why}, indent=2, ensure_ascii=False))
+        file.write(",\n" if number < len(failed) else "\n")
     file.write("" if one else "]\n")
 
 
@@ -102,15 +110,20 @@ def problems(result: ValidateResult, severity: Severity) -> Iterator[Problem]:
         ) from error
 
 
-def _csv(results: Sequence[ValidateResult], file: IO[str]) -> None:
+def _csv(results: Sequence[ValidateResult], failed: Sequence[Failed], file: IO[str]) -> None:
     writer = csv.writer(file)
     writer.writerow(("bag", "severity", "code", "path", "line", "message"))
     for result in results:
-        writer.writerow([_harmless(text) for text in (result.path, "verdict", "", "", "", _said(result))])
+        rows = (("verdict", _said(result)), ("checked", _ran(result).removeprefix("checked: ")))
+        for what, text in rows:
+            writer.writerow([_harmless(cell) for cell in (result.path, what, "", "", "", text)])
         for severity, problem in _all(result):
             line = "" if problem.line is None else str(problem.line)
             texts = (result.path, severity, problem.code, problem.path, line, problem.message)
             writer.writerow([_harmless(text) for text in texts])
+
+    for bag, why in failed:
+        writer.writerow([_harmless(text) for text in (bag, "verdict", "", "", "", f"could not be checked: {why}")])
 
 
 def _harmless(text: str) -> str:
@@ -124,15 +137,24 @@ def _said(result: ValidateResult) -> str:
     return "not complete: files are still to be fetched" if result.sound else "not valid"
 
 
-def _html(results: Sequence[ValidateResult], file: IO[str]) -> None:
-    one = len(results) == 1
-    title = html.escape(Path(results[0].path).name if one else f"{len(results)} bags")
+def _ran(result: ValidateResult) -> str:
+    """Which checks ran."""
+    return f"checked: {result.level}" + "".join(f", profile {profile}" for profile in result.profiles)
+
+
+def _html(results: Sequence[ValidateResult], failed: Sequence[Failed], file: IO[str]) -> None:
+    one = len(results) == 1 and not failed
+    title = html.escape(Path(results[0].path).name if one else f"{len(results) + len(failed)} bags")
     file.write(f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>')
     file.write(f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n")
     if not one:
-        file.write("<table><tr><th>Bag</th><th>Verdict</th><th>Files</th><th>Size</th></tr>\n")
+        file.write("<table><tr><th>Bag</th><th>Verdict</th><th>Checked</th><th>Files</th><th>Size</th></tr>\n")
         for result in results:
-            cells = (result.path, _said(result), count(result.files), size(result.bytes))
+            ran = _ran(result).removeprefix("checked: ")
+            cells = (result.path, _said(result), ran, count(result.files), size(result.bytes))
+            file.write("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n")
+        for bag, why in failed:
+            cells = (bag, f"could not be checked: {why}", "", "", "")
             file.write("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n")
         file.write("</table>\n")
     for result in results:
@@ -150,7 +172,7 @@ def _html_of(result: ValidateResult, file: IO[str]) -> None:
         figures += f", {count(result.remote, 'files')} still to be fetched"
     sums = ", ".join(result.algorithms) or "none"
     file.write(f"<p>BagIt {html.escape(result.version)} · {figures} · checksums: {html.escape(sums)} · ")
-    file.write(f"checked at level “{html.escape(result.level)}” · {count(result.error_count)} errors, ")
+    file.write(f"{html.escape(_ran(result))} · {count(result.error_count)} errors, ")
     file.write(f"{count(result.warning_count)} warnings</p>\n")
     if result.errors or result.warnings:
         file.write("<table><tr><th></th><th>Problem</th><th>File</th><th>Line</th></tr>\n")

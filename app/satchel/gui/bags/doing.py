@@ -15,6 +15,7 @@ from satchel.core import words
 from satchel.gui import jobs_words
 from satchel.gui.bags import fetched, source
 from satchel.gui.bags.fetch import Choice, FetchDialog
+from satchel.gui.bags.fetching import fetching
 from satchel.gui.bags.repair import broken
 from satchel.gui.folders import show_folder
 from satchel.gui.tasks import spawn
@@ -141,10 +142,3 @@ class Doing(QObject):
             open_sign_in(self._window, self._window, host, partial(self._again, request, result, host))
 
         self._page.note(fetched.notice(result, again, sign_in, show))
-
-
-async def fetching(window: MainWindow, path: str, choice: Choice, host: str) -> Request:
-    """A request to fetch what a bag lacks; `host` is where it says that it is from."""
-    # What a bag says of its host is trusted no further than the person knows that host.
-    hosts = (host,) if host in window.known_hosts() else ()
-    return await window.bridge.call(source.fetch_request, path, choice, window.access(host), hosts)

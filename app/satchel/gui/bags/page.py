@@ -37,7 +37,7 @@ from satchel.gui.widgets.text import label
 
 if TYPE_CHECKING:
     from satchel.core.bags.inspecting import InspectResult
-    from satchel.core.bags.validate import Level, ValidateResult
+    from satchel.core.bags.validate import ValidateResult
     from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
 
@@ -65,7 +65,7 @@ class BagsPage(QWidget):
         self.found: InspectResult | None = None
         """What it says of itself."""
         self.doing = Doing(window, self)
-        self.batch = Batch(window, self.follow, self._save_report)
+        self.batch = Batch(window, self.follow, self._submit, self._save_report)
         self.level = QComboBox()
         self.level.setAccessibleName("How thorough")
         self.level.view().setAccessibleName("How thorough")
@@ -87,7 +87,7 @@ class BagsPage(QWidget):
         self.progress.cancelled.connect(lambda: window.bridge.cancel(self._job))
         self.progress.hide()
         self.queue = self.batch.pane
-        self.questions = Questions(window.bridge)
+        self.questions = Questions(window)
         self.facts = FactsCard()
         self.facts.fetch.clicked.connect(self.doing.ask_fetch)
         self.facts.unpack.clicked.connect(self.doing.ask_unpack)
@@ -105,7 +105,7 @@ class BagsPage(QWidget):
         self.card.hide()
         self._errors, self._notes = QVBoxLayout(), QVBoxLayout()
         self.problems = ProblemsPane()
-        self.problems.save_wanted.connect(lambda path: self._save_report([self.result], path))
+        self.problems.save_wanted.connect(lambda path: self._save_report([self.result], [], path))
         self.problems.suggested = lambda: self.path.with_name(f"{self.path.name}-report.html")
         self.problems.hide()
         self.before = Before(self.follow)
@@ -141,8 +141,10 @@ class BagsPage(QWidget):
         if paths[0] != self.path:
             clear(self._notes)
         self.path = paths[0]
-        level: Level = self.level.currentData()
-        spawn(self._submit(list(dict.fromkeys(paths)), level), "check bags", self.fail)
+        self.batch.begin(list(dict.fromkeys(str(path) for path in paths)))
+        self.before.setVisible(not self.batch.several)
+        self.questions.forget()
+        spawn(self.batch.check(), "check bags", self.fail)
 
     def _level_chosen(self) -> None:
         self._window.settings.bag_level = self.level.currentData()
@@ -182,20 +184,12 @@ class BagsPage(QWidget):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    async def _submit(self, paths: Sequence[Path], level: Level) -> None:
-        profile = self.profile.value
+    async def _submit(self, path: str) -> str:
+        """Submit a check, as thorough as is chosen. Returns the job's id."""
+        profile, level = self.profile.value, self.level.currentData()
         ca = self._window.access(urlsplit(profile).netloc).ca if "://" in profile else ()
-        texts = [str(path) for path in paths]
-        requests = await self._window.bridge.call(source.validate_requests, texts, level, profile, ca)
-        self.questions.forget()
-        self.batch.begin(len(requests) > 1)
-        self.before.setVisible(len(requests) == 1)
-        for number, request in enumerate(requests):
-            job = await self._window.bridge.submit(request)
-            self.batch.jobs.append(job)
-            if number == 0:
-                self.follow(job)
-        self._jobs_changed()
+        request = await self._window.bridge.call(source.validate_request, path, level, profile, ca)
+        return await self._window.bridge.submit(request)
 
     def follow(self, job: str) -> None:
         """Show this job from now on."""
@@ -298,11 +292,13 @@ class BagsPage(QWidget):
         can = found is not None and found.kind == "folder" and found.remote > 0
         self.card.repair.setVisible(same and can and result is not None and bool(broken(result)))
 
-    def _save_report(self, results: Sequence[ValidateResult | None], path: Path) -> None:
+    def _save_report(
+        self, results: Sequence[ValidateResult | None], failed: Sequence[tuple[str, str]], path: Path
+    ) -> None:
         there = [result for result in results if result is not None]
 
         async def save() -> None:
-            await self._window.bridge.call(source.write_report, there, path)
+            await self._window.bridge.call(source.write_report, there, list(failed), path)
             self._window.toasts.say(f"The report was saved as {path.name}.", "success")
 
         if there:

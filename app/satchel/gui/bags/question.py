@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from satchel.core import words
+from satchel.core.jobs.asking import SIGN_IN, SIGNED_IN
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.theme import SPACE_2
 from satchel.gui.widgets.announce import announce
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from satchel.core.jobs.events import Asked
     from satchel.core.jobs.views import JobView
-    from satchel.gui.engine_bridge import EngineBridge
+    from satchel.gui.window import MainWindow
 
 _WORDS = {"yes": "&Yes", "no": "&No", "unpack": "&Unpack it all the same", "stop": "Do &not unpack", "fetch": "&Fetch"}
 
@@ -30,9 +31,9 @@ _WORDS = {"yes": "&Yes", "no": "&No", "unpack": "&Unpack it all the same", "stop
 class Questions(QWidget):
     """The first question that one of some jobs waits with; where several ask, one answer can be given to all."""
 
-    def __init__(self, bridge: EngineBridge) -> None:
+    def __init__(self, window: MainWindow) -> None:
         super().__init__()
-        self._bridge = bridge
+        self._window, self._bridge = window, window.bridge
         self._shown: tuple[str, str, int] = ("", "", 0)
         self._always: dict[str, str] = {}
         self._given: set[tuple[str, str]] = set()
@@ -85,9 +86,19 @@ class Questions(QWidget):
             self.answers[choice] = button(
                 text, partial(self._chosen, view.id, asked.question, choice), primary=choice == asked.default
             )
+        if asked.question.startswith(SIGN_IN):
+            hint = f"{name}."
+            host = asked.question.removeprefix(SIGN_IN)
+            go_on = partial(self._chosen, view.id, asked.question, SIGNED_IN)
+            self.answers[SIGNED_IN] = button("&Sign in…", partial(self._sign_in, host, go_on), icon="key", primary=True)
         self.notice = Notice(asked.text, "warning", hint, *self.answers.values(), dismissable=False)
         self._room.addWidget(self.notice)
         announce(self, f"{asked.text} {hint}", urgent=True)
+
+    def _sign_in(self, host: str, then: Callable[[], object]) -> None:
+        from satchel.gui.sign_in import open_sign_in
+
+        open_sign_in(self._window, self._window, host, then)
 
     def _chosen(self, job: str, question: str, choice: str) -> None:
         if self.alike.isVisible() and self.alike.isChecked():

@@ -20,13 +20,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def validate_requests(
-    paths: list[str], level: Level, profile: str = "", ca: tuple[str, ...] = ()
-) -> list[ValidateRequest]:
-    """Requests to check bags, against a profile too where one is named."""
+async def validate_request(path: str, level: Level, profile: str, ca: tuple[str, ...]) -> ValidateRequest:
+    """A request to check a bag, against a profile too where one is named."""
     from satchel.core.bags.validate import ValidateRequest
 
-    return [ValidateRequest(path=path, level=level, profile=profile, ca=ca) for path in paths]
+    return ValidateRequest(path=path, level=level, profile=profile, ca=ca)
 
 
 async def inspect(path: str) -> InspectResult:
@@ -38,6 +36,20 @@ async def inspect(path: str) -> InspectResult:
 
     with tempfile.TemporaryDirectory(prefix="satchel-look-") as folder:
         return await inspecting.run(inspecting.InspectRequest(path=path), local_context(Path(folder)))
+
+
+async def home_of(path: str) -> str:
+    """The host that a bag says it is from; empty where it does not, or cannot be read."""
+    from satchel.core.bags.reading import open_bag
+    from satchel.core.errors import SatchelError
+
+    def read() -> str:
+        try:
+            return next((value for label, value in open_bag(Path(path)).info() if label.lower() == "source-host"), "")
+        except SatchelError:  # whoever fetches into it says why
+            return ""
+
+    return await asyncio.to_thread(read)
 
 
 class MissingTree:
@@ -135,8 +147,8 @@ async def diff_request(first: str, second: str) -> Request:
     return DiffRequest(path=first, other=second)
 
 
-async def write_report(results: list[ValidateResult], path: Path) -> None:
-    """Save a report. Raises SatchelError."""
+async def write_report(results: list[ValidateResult], failed: list[tuple[str, str]], path: Path) -> None:
+    """Save a report, on bags that could not be checked, too. Raises SatchelError."""
     from satchel.core.bags.reports import write_report
 
-    await asyncio.to_thread(write_report, results, path)
+    await asyncio.to_thread(write_report, results, path, failed)
