@@ -108,6 +108,12 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "satchel.cli.jobs",
             ),
             Command(
+                "cache",
+                "[list|verify|pin|unpin|delete|limit] [KEY]",
+                "bags that were made before and are kept",
+                "satchel.cli.cache",
+            ),
+            Command(
                 "sandbox",
                 "[--dir DIR] [--port N]",
                 "serve a demo catalog on this computer, to try things out",
