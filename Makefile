@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench lint venv clean
+.PHONY: demo test bench fuzz lint venv clean
 .DELETE_ON_ERROR:
 
 venv: $(STAMP)
@@ -24,6 +24,10 @@ test: venv
 
 bench: venv
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
+
+fuzz: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 lint: venv
 	$(BIN)/ruff check app tests
