@@ -8,6 +8,7 @@ from typing import Any
 
 from catalog_maker import T
 from sandbox_catalog import make
+from sandbox_client import Peer
 from sandbox_process import SandboxProcess
 from satchel.core.clone.request import CloneRequest, CloneResult
 from satchel.core.deriva.ermrest import Catalog
@@ -99,4 +100,38 @@ def stable(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in ("RMT", "RMB")}
 
 
-__all__ = ["TableName", "clone", "contents", "foresee", "keys_of", "make_source", "request_of", "stable"]
+def clone_words(box: SandboxProcess, *more: str) -> list[str]:
+    """The demo's dataset as the plain user, who does not see a tenth of the subjects, to the same server."""
+    user = ["--ca", box.ca, "--credential", box.credential_user, "--dest-credential", box.credential]
+    return ["clone", box.host, box.catalog, box.dataset, *user, "--no-ml-schema", "--no-new-versions", *more]
+
+
+def plain_contents(box: SandboxProcess, catalog: str) -> dict[str, Any]:
+    """Rows and foreign keys of a catalog by a plain client."""
+    with Peer(box) as peer:
+        path = f"/ermrest/catalog/{catalog}"
+        schemas = peer.get(f"{path}/schema")["schemas"]
+        found: dict[str, Any] = {}
+        for schema, document in schemas.items():
+            for table, described in document["tables"].items():
+                if table.startswith("ERMrest_"):
+                    continue
+                name = f"{schema}:{table}"
+                rows = peer.get(f"{path}/entity/{schema.replace(' ', '%20')}:{table.replace(' ', '%20')}@sort(RID)")
+                found[name] = [{k: v for k, v in row.items() if k not in ("RMT", "RMB")} for row in rows]
+                found[f"{name} keys"] = sorted(key["names"][0][1] for key in described["foreign_keys"])
+    return found
+
+
+__all__ = [
+    "TableName",
+    "clone",
+    "clone_words",
+    "contents",
+    "foresee",
+    "keys_of",
+    "make_source",
+    "plain_contents",
+    "request_of",
+    "stable",
+]

@@ -12,35 +12,13 @@ from typing import Any
 
 import pytest
 
+from clone_catalog import clone_words, plain_contents
 from sandbox_client import Peer
 from sandbox_process import SandboxProcess, start_sandbox
 from terminal import SECONDS, Terminal, wait_for
 
 STAGES = {"reach": 0.2, "schema": 0.2, "copy": 0.5, "orphans": 0.3, "constraints": 0.4, "verify": 0.2}
 """Phases in which to kill, and within how many seconds after they began."""
-
-
-def clone_words(box: SandboxProcess, *more: str) -> list[str]:
-    """The demo's dataset as the plain user, who does not see a tenth of the subjects, to the same server."""
-    user = ["--ca", box.ca, "--credential", box.credential_user, "--dest-credential", box.credential]
-    return ["clone", box.host, box.catalog, box.dataset, *user, "--no-ml-schema", "--no-new-versions", *more]
-
-
-def contents(box: SandboxProcess, catalog: str) -> dict[str, Any]:
-    """Rows and foreign keys of a catalog by a plain client."""
-    with Peer(box) as peer:
-        path = f"/ermrest/catalog/{catalog}"
-        schemas = peer.get(f"{path}/schema")["schemas"]
-        found: dict[str, Any] = {}
-        for schema, document in schemas.items():
-            for table, described in document["tables"].items():
-                if table.startswith("ERMrest_"):
-                    continue
-                name = f"{schema}:{table}"
-                rows = peer.get(f"{path}/entity/{schema.replace(' ', '%20')}:{table.replace(' ', '%20')}@sort(RID)")
-                found[name] = [{k: v for k, v in row.items() if k not in ("RMT", "RMB")} for row in rows]
-                found[f"{name} keys"] = sorted(key["names"][0][1] for key in described["foreign_keys"])
-    return found
 
 
 def told(result: dict[str, Any]) -> Any:
@@ -68,7 +46,7 @@ def test_f28_f29_killed_ten_times_the_clone_is_the_same(tmp_path: Path, faults: 
         words = ["--orphans", orphans, *(["--assets", "none"] if orphans == "nullify" else [])]
         undisturbed = terminal.json(*clone_words(box, *words))
         assert undisturbed["verified"]
-        before = contents(box, undisturbed["catalog_id"])
+        before = plain_contents(box, undisturbed["catalog_id"])
         box.stop()
         box.start("--port", box.host.rpartition(":")[2], *faults)
         more = [*words, "--snapshot", undisturbed["source_snapshot"], "--json"]
@@ -89,7 +67,7 @@ def test_f28_f29_killed_ten_times_the_clone_is_the_same(tmp_path: Path, faults: 
         done = terminal.json("jobs", "resume", job) if job else terminal.json(*clone_words(box, *more[:-1]))
         box.stop()
         box.start("--port", box.host.rpartition(":")[2])
-        assert contents(box, done["catalog_id"]) == before
+        assert plain_contents(box, done["catalog_id"]) == before
         assert told(done) == told(undisturbed)
 
 
@@ -98,7 +76,7 @@ def test_f29_refusals_and_cut_connections_change_nothing(tmp_path: Path) -> None
     with start_sandbox("--demo", "small", folder=tmp_path / "sandbox") as box:
         terminal = Terminal(tmp_path, box)
         undisturbed = terminal.json(*clone_words(box, "--orphans", "delete"))
-        before = contents(box, undisturbed["catalog_id"])
+        before = plain_contents(box, undisturbed["catalog_id"])
         box.stop()
         port = box.host.rpartition(":")[2]
         box.start("--port", port, "--fail", "0.2", "--cut", "0.1", "--conflicts")
@@ -106,7 +84,7 @@ def test_f29_refusals_and_cut_connections_change_nothing(tmp_path: Path) -> None
         done = terminal.json(*clone_words(box, *more))
         box.stop()
         box.start("--port", port)
-        assert contents(box, done["catalog_id"]) == before
+        assert plain_contents(box, done["catalog_id"]) == before
         assert told(done) == told(undisturbed)
 
 

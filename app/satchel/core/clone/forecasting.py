@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from satchel.core.clone.after.alias import forecast_alias
 from satchel.core.clone.after.policies import forecast_policies
+from satchel.core.clone.bagreading import BagReached, BagSource, read_bag
 from satchel.core.clone.destination import obstacles
 from satchel.core.clone.forecast import (
     DanglingForecast,
@@ -47,16 +48,20 @@ async def forecast(request: CloneRequest, context: Context) -> Forecast:
     """
     gate = Gate(request.concurrency)
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(
-            Session.open(request.host, request.access, log=gate.hears(context.log))
-        )
         there = await stack.enter_async_context(
             Session.open(request.destination, request.destination_access, log=context.log)
         )
-        await same_person(source, context, "source")
         looking = asyncio.create_task(destination(there, request))
         try:
-            reading = await stack.enter_async_context(read(source, request, context, context.folder / REACH))
+            if request.from_bag is None:
+                source = await stack.enter_async_context(
+                    Session.open(request.host, request.access, log=gate.hears(context.log))
+                )
+                await same_person(source, context, "source")
+                opening = read(source, request, context, context.folder / REACH)
+            else:
+                opening = read_bag(request, context, lambda: None)
+            reading = await stack.enter_async_context(opening)
             with context.stage("forecast", "Work out what would become of references that lead nowhere"):
                 outcome = await asyncio.to_thread(Outcomes, reading.keys, reading.plan, reading.dangling)
             with context.stage("sizes", "Look for what is large"):
@@ -77,7 +82,10 @@ class Large:
 
 
 async def measure(reading: Reading, gate: Gate) -> Large:
-    """Look how large rows and values are. Raises SatchelError."""
+    """Look how large rows and values are; for long values in a bag it does not look. Raises SatchelError."""
+    if reading.catalog is None:
+        assert isinstance(reading.reached, BagReached)  # noqa: S101 - what `read_bag` gives
+        return Large(await BagSource(reading.reached.files, reading.plan, lambda _: None).measure(()), ())
     pages = ServerSource(reading.catalog, reading.gathered, reading.reached, gate, lambda _: None)
     rows, values = await asyncio.gather(
         pages.measure(reading.plan.tables), oversized(reading.catalog, reading.plan, reading.reached)
@@ -167,6 +175,8 @@ async def destination(session: Session, request: CloneRequest) -> tuple[list[Rig
 
 async def policies(request: CloneRequest, reading: Reading) -> list[RightForecast]:
     """Access rules that are not copied or cannot hold. A snapshot shows them to nobody, so they are those of now."""
+    if reading.catalog is None:
+        return forecast_policies(request, reading.plan, False, None)
     owner = visible(reading.live)
     document = (await reading.catalog.at(None).model()).document if owner and request.copy_policy else None
     return forecast_policies(request, reading.plan, owner, document)

@@ -11,11 +11,11 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, KeyPlan
+from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, Coming, KeyPlan
 from satchel.core.clone.report import SAMPLES
 from satchel.core.clone.settling import State, begin, effective, note, settle
 from satchel.core.deriva.names import TableName
-from satchel.core.deriva.reach import Gathered, Reached
+from satchel.core.deriva.reach import Gathered
 from satchel.core.deriva.reach.store import told
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class KeySets:
         SatchelError: the disk is full.
     """
 
-    def __init__(self, gathered: Gathered, reached: Reached, plan: ClonePlan) -> None:
+    def __init__(self, gathered: Gathered, reached: Coming, plan: ClonePlan) -> None:
         self._gathered = gathered
         self._plan = plan
         self._number = gathered.store.number
@@ -66,7 +66,7 @@ class KeySets:
     def _told(self) -> Any:
         return told(self._file)
 
-    def _fill(self, reached: Reached) -> None:
+    def _fill(self, reached: Coming) -> None:
         for table in self._plan.tables:
             i = self._number.get(table.name)
             if i is None:

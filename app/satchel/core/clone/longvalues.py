@@ -10,13 +10,12 @@ import asyncio
 
 from satchel.core.clone.forecast import OversizedForecast
 from satchel.core.clone.oversized import SAFE_BYTES
-from satchel.core.clone.plan import ClonePlan, TablePlan, copied_columns
+from satchel.core.clone.plan import ClonePlan, Coming, TablePlan, copied_columns
 from satchel.core.clone.report import SAMPLES
 from satchel.core.clone.schema import INDEXING_TAG
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.paths import escape
-from satchel.core.deriva.reach import Reached
 from satchel.core.errors import SatchelError
 
 _TEXTS = frozenset({"text", "markdown", "longtext", "shorttext", "gene_sequence"})
@@ -26,7 +25,7 @@ _AT_ONCE = 4
 _MOST = 1_000
 
 
-async def oversized(catalog: Catalog, plan: ClonePlan, reached: Reached) -> tuple[OversizedForecast, ...]:
+async def oversized(catalog: Catalog, plan: ClonePlan, reached: Coming) -> tuple[OversizedForecast, ...]:
     """Candidates among the rows that come along. Tables that the server cannot search in time are passed over.
 
     Args:
@@ -75,7 +74,7 @@ async def _search(catalog: Catalog, table: TablePlan, columns: list[str]) -> lis
         raise
 
 
-def _rids(reached: Reached, name: TableName) -> set[str] | None:
+def _rids(reached: Coming, name: TableName) -> set[str] | None:
     return {rid for _, rid in reached.rids(name)} or None
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from satchel.core.clone.plan import ClonePlan, KeyPlan, TablePlan
 from satchel.core.clone.report import SAMPLES
-from satchel.core.clone.rows import MODULUS, RowCodec
+from satchel.core.clone.rows import MODULUS, Codec
 from satchel.core.clone.settling import State, note
 from satchel.core.clone.verifying import NOTHING, Content
 from satchel.core.deriva.ermrest import JSON, Catalog
@@ -73,7 +73,7 @@ class ServerGround:
 
     catalog: Catalog
     plan: ClonePlan
-    codecs: Mapping[str, RowCodec]
+    codecs: Mapping[str, Codec]
     context: Context
     lost: dict[str, Content] = field(default_factory=dict)
 
@@ -164,7 +164,7 @@ class ServerGround:
             raise AssertionError("only tables of the clone have foreign keys here")
         return table
 
-    def _codec(self, plan: KeyPlan) -> RowCodec:
+    def _codec(self, plan: KeyPlan) -> Codec:
         return self.codecs[str(plan.key.table)]
 
     async def _orphans(self, plan: KeyPlan) -> list[str]:
@@ -173,7 +173,8 @@ class ServerGround:
 
     async def _rows(self, plan: KeyPlan, rids: Sequence[str]) -> list[Any]:
         path = f"entity/{plan.key.table.path}/{_any(rids)}@sort(RID)"
-        rows = self._codec(plan).decode(await self.catalog.read(path, JSON))
+        codec = self._codec(plan)
+        rows = codec.decode(await self.catalog.read(path, codec.media))
         if [row.r for row in rows] != list(rids):
             raise SatchelError(
                 Kind.SERVER, f"{self.catalog.host} does not give rows of {plan.key.table} that it has just named."

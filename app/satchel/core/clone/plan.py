@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Protocol
 
 from satchel.core.clone.asset_urls import asset_columns
 from satchel.core.clone.request import CloneRequest, Strategy
 from satchel.core.deriva.model import SYSTEM_COLUMNS, Column, ForeignKey, Model, Table
 from satchel.core.deriva.names import TableName
-from satchel.core.deriva.reach import Gathered, Reached, ReachedTable
+from satchel.core.deriva.reach import Gathered, Hidden, ReachedTable
 from satchel.core.deriva.reach.plan import hides, readable
 from satchel.core.errors import Kind, SatchelError
 
@@ -18,6 +19,21 @@ SYSTEM_TABLES = frozenset(
     TableName("public", name) for name in ("ERMrest_Client", "ERMrest_Group", "ERMrest_RID_Lease")
 )
 """Every catalog has them from its first moment."""
+
+
+class Coming(Protocol):
+    """What comes along: what the rule comes to (`satchel.core.deriva.reach.Reached`), or all that is in a bag."""
+
+    @property
+    def tables(self) -> tuple[ReachedTable, ...]:
+        """The tables, the root's among them."""
+
+    @property
+    def hidden(self) -> tuple[Hidden, ...]:
+        """What this user may not read."""
+
+    def rids(self, table: TableName) -> Iterator[tuple[int, str]]:
+        """The rows of a table that come along: number and RID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +122,7 @@ def nullable(key: ForeignKey, table: Table) -> tuple[str, ...]:
 
 
 def make_plan(
-    request: CloneRequest, gathered: Gathered, reached: Reached, included: Sequence[tuple[TableName, int]]
+    request: CloneRequest, gathered: Gathered, reached: Coming, included: Sequence[tuple[TableName, int]]
 ) -> ClonePlan:
     """What the clone consists of.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from satchel.core.clone.keysets import KeySets
-from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, make_plan
+from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, Coming, make_plan
 from satchel.core.clone.request import CloneRequest
 from satchel.core.clone.selecting import select
 from satchel.core.deriva import reach
@@ -28,14 +28,14 @@ SNAPSHOT = "snapshot"
 class Reading:
     """The source as read."""
 
-    catalog: Catalog
-    """Pinned."""
+    catalog: Catalog | None
+    """Pinned; None where the source is a bag."""
     info: CatalogInfo
     """At the snapshot."""
     live: CatalogInfo
     """As it is now, which shows what this user may do."""
     gathered: reach.Gathered
-    reached: reach.Reached
+    reached: Coming
     plan: ClonePlan
     keys: KeySets
     """The rows that come along, no strategy applied."""
@@ -94,7 +94,7 @@ async def read(
                 raise
             stage.note = f"{sum(t.rows for t in plan.tables):,} rows of {len(plan.tables)} tables"
         try:
-            dangling = await asyncio.to_thread(_dangling, keys, plan)
+            dangling = await asyncio.to_thread(dangling_of, keys, plan)
             yield Reading(catalog, info, now, gathered, reached, plan, keys, dangling)
         finally:
             keys.close()
@@ -109,5 +109,6 @@ async def _rows(catalog: Catalog, gathered: reach.Gathered, name: TableName) -> 
     return await catalog.count(table) if table.is_vocabulary and table.selectable else 0
 
 
-def _dangling(keys: KeySets, plan: ClonePlan) -> dict[str, int]:
+def dangling_of(keys: KeySets, plan: ClonePlan) -> dict[str, int]:
+    """Foreign key -> rows whose reference leads nowhere; those with none are not in it. Blocking."""
     return {each.name: count for each in plan.keys if (count := keys.orphans(each))}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,8 +19,8 @@ from satchel.core.deriva.model import Table
 UNSTABLE = frozenset({"RMT", "RMB"})
 """When a row was last changed, and by whom: the destination's own business."""
 MODULUS = 1 << 128
-Change = Callable[[Mapping[str, Any]], dict[str, Any] | None]
-"""Takes a row's values (JSON texts by column); gives the new ones, or None where nothing changes."""
+Change = tuple[str, Callable[[Any], Any]]
+"""A column, and what becomes of its values."""
 
 
 class Page(NamedTuple):
@@ -37,12 +37,56 @@ class RowsError(Exception):
     """What came is not rows of the table."""
 
 
+class Codec(Protocol):
+    """Reads and makes pages of one table, in JSON or CSV."""
+
+    media: str
+    """The media type of its pages."""
+    columns: list[str]
+    """All columns that the clone has."""
+
+    def decode(self, body: bytes) -> list[Any]:
+        """A page's rows, each with its RID as `r`. Raises RowsError."""
+
+    def page(self, bodies: Sequence[bytes], wanted: Iterable[str] | None, change: Change | None = None) -> Page:
+        """A page of the rows that are wanted, in the order in which they came.
+
+        Args:
+            bodies: whole answers of a server.
+            wanted: the RIDs that shall be in it, in order; None: whatever is there.
+            change: what must change in rows.
+
+        Raises:
+            RowsError: what came is something else.
+        """
+
+    def split(self, body: bytes) -> list[tuple[str, bytes]]:
+        """RIDs and rows of a page."""
+
+    def join(self, rows: Iterable[bytes]) -> bytes:
+        """A page of rows as `split` gives them."""
+
+    def digest(self, rows: Iterable[Any]) -> int:
+        """A digest of rows that does not depend on their order."""
+
+    def nulled(self, row: Any, columns: Sequence[str]) -> Any:
+        """A copy of a row with some columns set to null."""
+
+    def texts(self, raw: bytes) -> dict[str, str]:
+        """The values of a row that are texts, by column."""
+
+    def with_text(self, raw: bytes, column: str, text: str) -> bytes:
+        """A row with another text in a column; all else stays as it is, to the digit."""
+
+
 class RowCodec:
-    """Reads and makes pages of one table.
+    """Pages in JSON. See `Codec`.
 
     Args:
         table: the source's.
     """
+
+    media = "application/json"
 
     def __init__(self, table: Table) -> None:
         self.columns = [column.name for column in copied_columns(table)]
@@ -82,16 +126,7 @@ class RowCodec:
             raise RowsError(str(error)) from error
 
     def page(self, bodies: Sequence[bytes], wanted: Iterable[str] | None, change: Change | None = None) -> Page:
-        """A page of the rows that are wanted, in the order in which they came.
-
-        Args:
-            bodies: JSON arrays.
-            wanted: the RIDs that shall be in it, in order; None: whatever is there.
-            change: what must change in rows.
-
-        Raises:
-            RowsError: what came is something else.
-        """
+        """See `Codec`."""
         rows = [self.decode(body) for body in bodies]
         found = [row.r for some in rows for row in some]
         expected = list(wanted) if wanted is not None else found
@@ -110,12 +145,27 @@ class RowCodec:
             raise RowsError(f"{len(missing)} rows are missing" if missing else "the rows are not in their order")
         if change is not None:
             self._change(kept, raws, change)
-        return Page(b"[" + b",".join(raws) + b"]", expected, self.digest(kept))
+        return Page(self.join(raws), expected, self.digest(kept))
 
     def split(self, body: bytes) -> list[tuple[str, bytes]]:
-        """RIDs and rows of a page, each row as JSON."""
+        """See `Codec`."""
         rows = self.decode(body)
         return [(row.r, bytes(raw)) for row, raw in zip(rows, self._raws.decode(body), strict=True)]
+
+    def join(self, rows: Iterable[bytes]) -> bytes:
+        """See `Codec`."""
+        return b"[" + b",".join(rows) + b"]"
+
+    def texts(self, raw: bytes) -> dict[str, str]:
+        """See `Codec`."""
+        values = msgspec.json.decode(raw, type=dict[str, Any])
+        return {name: value for name, value in values.items() if isinstance(value, str)}
+
+    def with_text(self, raw: bytes, column: str, text: str) -> bytes:
+        """See `Codec`."""
+        values = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        values[column] = msgspec.Raw(msgspec.json.encode(text))
+        return msgspec.json.encode(values)
 
     def digest(self, rows: Iterable[Any]) -> int:
         """A digest of rows that does not depend on their order."""
@@ -137,19 +187,17 @@ class RowCodec:
         by_column = {column: name for name, column in self._names.items()}
         return msgspec.structs.replace(row, **{by_column[column]: msgspec.Raw(b"null") for column in columns})
 
-    def values(self, row: Any) -> dict[str, Any]:
-        """The JSON texts of a row's columns."""
-        return {self._names[name]: getattr(row, name) for name in self._fields if name != "r"}
-
     def _change(self, rows: list[Any], raws: list[Any], change: Change) -> None:
-        by_column = {column: name for name, column in self._names.items()}
+        column, function = change
+        name = next(name for name, known in self._names.items() if known == column)
         for number, row in enumerate(rows):
-            changed = change(self.values(row))
-            if changed is None:
+            before = msgspec.json.decode(getattr(row, name))
+            after = function(before)
+            if after == before:
                 continue
-            for column, value in changed.items():
-                setattr(row, by_column[column], msgspec.Raw(value))
-            values = {"RID": row.r, **self.values(row)}
+            setattr(row, name, msgspec.Raw(msgspec.json.encode(after)))
+            values = msgspec.json.decode(raws[number], type=dict[str, msgspec.Raw])
+            values[column] = getattr(row, name)
             raws[number] = msgspec.json.encode(values)
 
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
 from satchel.core.clone import after
 from satchel.core.clone.asset_urls import referring
+from satchel.core.clone.bagreading import BagReached, BagSource, read_bag
 from satchel.core.clone.constraints import Constraints, tell_left_out, tell_orphans
 from satchel.core.clone.copying import CHECKS, Copied, Copying, tell
 from satchel.core.clone.destination import (
@@ -35,7 +35,7 @@ from satchel.core.clone.request import CloneRequest, CloneResult
 from satchel.core.clone.rows import Change
 from satchel.core.clone.schema import INDEXING_TAG, Documents, documents
 from satchel.core.clone.settling import State
-from satchel.core.clone.source import ServerSource
+from satchel.core.clone.source import ServerSource, Source
 from satchel.core.clone.verifying import content
 from satchel.core.clone.work import Work
 from satchel.core.clone.writer import IndexRefused, Writer
@@ -58,32 +58,41 @@ async def run(request: CloneRequest, context: Context) -> CloneResult:
         SatchelError: something that the person must know or do; what was done is kept for resuming.
     """
     if request.dry_run:
-        found = await forecast(request, context)
+        foreseen = await forecast(request, context)
         return CloneResult(
             catalog_id="",
             hostname=request.destination,
             report=CloneReport(),
             verified=False,
-            forecast=found,
+            forecast=foreseen,
         )
-    if request.from_bag is not None:
-        raise SatchelError(Kind.USAGE, "This version of Satchel cannot clone from a bag yet.")
+    if request.from_bag is not None and request.assets == "full":
+        raise SatchelError(
+            Kind.USAGE,
+            "Files cannot be put into a clone from a bag yet.",
+            "Clone with --assets references, which lead to the source's server, or with --assets none.",
+        )
     gate = Gate(request.concurrency)
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(
-            Session.open(request.host, request.access, log=gate.hears(context.log))
-        )
         there = await stack.enter_async_context(
             Session.open(request.destination, request.destination_access, log=context.log)
         )
-        await asyncio.gather(same_person(source, context, "source"), same_person(there, context, "destination"))
-        if context.recall("catalog") is None:
+        await same_person(there, context, "destination")
+        if context.recall(CATALOG) is None:
             for obstacle in await obstacles(there, request):
                 if obstacle.fatal:
                     raise SatchelError(Kind.NOT_ALLOWED, obstacle.message, obstacle.hint)
         making = _Making(there, request, context)
         stack.push_async_callback(making.end)
-        reading = await stack.enter_async_context(read(source, request, context, context.folder / REACH, making.begin))
+        if request.from_bag is None:
+            source = await stack.enter_async_context(
+                Session.open(request.host, request.access, log=gate.hears(context.log))
+            )
+            await same_person(source, context, "source")
+            found = read(source, request, context, context.folder / REACH, making.begin)
+        else:
+            found = read_bag(request, context, making.begin)
+        reading = await stack.enter_async_context(found)
         return await _Clone(request, context, reading, making, there, gate).run()
 
 
@@ -150,9 +159,7 @@ class _Clone:
             source=self.reading.catalog,
             destination=target.catalog,
         )
-        source = ServerSource(
-            self.reading.catalog, self.reading.gathered, self.reading.reached, self.gate, self._change
-        )
+        source = self._source()
         made = await self._schema(target.catalog, source)
         copied = await self._copy(target.catalog, source)
         await self._steps(work, after.BEFORE_CONSTRAINTS)
@@ -160,7 +167,7 @@ class _Clone:
         state = await self._constraints(target.catalog, made, ground)
         self._count(state)
         await self._verify(target.catalog, source, copied, ground)
-        if request.copy_policy:
+        if request.copy_policy and self.reading.catalog is not None:
             applied = {f.name for f in self.findings.foreign_keys.values() if f.state == "applied"}
             with context.stage("policy", "Put the access rules on"):
                 # A snapshot shows its rules to nobody, so they are those of now.
@@ -168,6 +175,13 @@ class _Clone:
                 await copy_policy(now, plan, applied, target.catalog, target.acls, self.findings)
         await self._steps(work, after.STEPS)
         return self._result(target, work)
+
+    def _source(self) -> Source:
+        reading = self.reading
+        if reading.catalog is None:
+            assert isinstance(reading.reached, BagReached)  # noqa: S101 - what `read_bag` gives
+            return BagSource(reading.reached.files, reading.plan, self._change)
+        return ServerSource(reading.catalog, reading.gathered, reading.reached, self.gate, self._change)
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -192,19 +206,9 @@ class _Clone:
 
     def _change(self, table: TablePlan) -> Change | None:
         """Addresses of files that are relative to the source are made absolute, unless the server is the same."""
-        if self.session.host == self.reading.catalog.host:
+        if self.session.host == self.reading.plan.host:
             return None
-        given = referring(table.table, self.reading.catalog.host)
-        if given is None:
-            return None
-        column, change = given
-
-        def apply(values: Mapping[str, Any]) -> dict[str, Any] | None:
-            before = msgspec.json.decode(values[column])
-            changed = change(before)
-            return None if changed == before else {column: msgspec.json.encode(changed)}
-
-        return apply
+        return referring(table.table, self.reading.plan.host)
 
     # -- stage 1 ---------------------------------------------------------------------------------------------------
 
@@ -217,7 +221,7 @@ class _Clone:
             catalog=self.reading.info.annotations,
         )
 
-    async def _schema(self, catalog: Catalog, source: ServerSource) -> Documents:
+    async def _schema(self, catalog: Catalog, source: Source) -> Documents:
         made = self._documents()
         with self.context.stage("schema", "Make the tables", total=len(made.tables), unit="tables") as stage:
             measuring = asyncio.create_task(source.measure(self.reading.plan.tables))
@@ -285,7 +289,7 @@ class _Clone:
 
     # -- stage 2 ---------------------------------------------------------------------------------------------------
 
-    async def _copy(self, catalog: Catalog, source: ServerSource) -> dict[str, Copied]:
+    async def _copy(self, catalog: Catalog, source: Source) -> dict[str, Copied]:
         context, plan = self.context, self.reading.plan
         writer = Writer(catalog, truncate=self.request.truncate_oversized, spare=self._spare, log=context.log)
         # The largest first: while the last ones are written, those are read back.
@@ -337,7 +341,7 @@ class _Clone:
             )
 
     async def _verify(
-        self, catalog: Catalog, source: ServerSource, copied: Mapping[str, Copied], ground: ServerGround
+        self, catalog: Catalog, source: Source, copied: Mapping[str, Copied], ground: ServerGround
     ) -> None:
         """Read back what the constraint stage has changed, count the others."""
         tables = {str(table.name): table for table in self.reading.plan.tables}
@@ -365,7 +369,7 @@ class _Clone:
             self._verdict(name, known[name])
 
     async def _right(
-        self, catalog: Catalog, table: TablePlan, source: ServerSource, copied: Copied, ground: ServerGround
+        self, catalog: Catalog, table: TablePlan, source: Source, copied: Copied, ground: ServerGround
     ) -> bool:
         """Whether a table of the clone holds what it is to hold."""
         lost = ground.lost.get(str(table.name))

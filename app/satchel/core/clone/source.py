@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from satchel.core.clone.gate import Gate
-from satchel.core.clone.plan import TablePlan
-from satchel.core.clone.rows import Change, Page, RowCodec, RowsError
+from satchel.core.clone.plan import Coming, TablePlan
+from satchel.core.clone.rows import Change, Codec, Page, RowCodec, RowsError
 from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import JSON, Catalog
 from satchel.core.deriva.paths import batches, escape
-from satchel.core.deriva.reach import Gathered, Reached
+from satchel.core.deriva.reach import Gathered
 from satchel.core.errors import Kind, SatchelError
 
 PAGE_BYTES = 4_000_000
@@ -44,14 +44,14 @@ class Part:
 class Source(Protocol):
     """A server's catalog, or a bag."""
 
-    content_type: str
-    """Of the pages."""
-
-    def codec(self, table: TablePlan) -> RowCodec:
+    def codec(self, table: TablePlan) -> Codec:
         """What reads and makes its pages."""
 
     def parts(self, table: TablePlan, done: int) -> AsyncIterator[Part]:
         """The pages of a table in order, without the first `done` rows."""
+
+    async def measure(self, tables: Sequence[TablePlan]) -> dict[str, float]:
+        """Bytes of a row of each table, as far as they are known."""
 
     def shrink(self, table: TablePlan) -> None:
         """Make pages of this table smaller from now on."""
@@ -68,13 +68,11 @@ class ServerSource:
         change: what must change in rows of a table; None: nothing.
     """
 
-    content_type = JSON
-
     def __init__(
         self,
         catalog: Catalog,
         gathered: Gathered,
-        reached: Reached,
+        reached: Coming,
         gate: Gate,
         change: Callable[[TablePlan], Change | None],
     ) -> None:
@@ -237,8 +235,7 @@ class ServerSource:
                 skip -= len(page.rids)
                 continue
             if skip:
-                rest = [raw for _, raw in self.codec(table).split(page.body)[skip:]]
-                body = b"[" + b",".join(rest) + b"]"
+                body = self.codec(table).join(raw for _, raw in self.codec(table).split(page.body)[skip:])
                 page = await asyncio.to_thread(self.codec(table).page, [body], None)
                 skip = 0
             yield Part(len(page.rids), _ready(page))

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from satchel.core.clone.plan import TablePlan
-from satchel.core.clone.rows import MODULUS, RowCodec
-from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.clone.rows import MODULUS, Codec
+from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.paths import escape
 
 PAGE = 10_000
@@ -30,7 +30,7 @@ class Content:
 NOTHING = Content(0, 0)
 
 
-async def content(catalog: Catalog, table: TablePlan, codec: RowCodec, row_bytes: float = 400.0) -> Content:
+async def content(catalog: Catalog, table: TablePlan, codec: Codec, row_bytes: float = 400.0) -> Content:
     """What a table of the clone holds now.
 
     Args:
@@ -46,7 +46,7 @@ async def content(catalog: Catalog, table: TablePlan, codec: RowCodec, row_bytes
     found = NOTHING
     after = ""
     while True:
-        body = await catalog.read(f"entity/{table.name.path}@sort(RID){after}?limit={size}", JSON)
+        body = await catalog.read(f"entity/{table.name.path}@sort(RID){after}?limit={size}", codec.media)
         page = await asyncio.to_thread(codec.page, [body], None)
         found += Content(len(page.rids), page.digest)
         if len(page.rids) < size:

@@ -7,17 +7,14 @@ there already (its answer was lost) changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import msgspec
 
 from satchel.core.clone.oversized import column_of, cut, long_values, refused
 from satchel.core.clone.plan import TablePlan
 from satchel.core.clone.report import TruncatedValue
-from satchel.core.clone.rows import MODULUS, Page, RowCodec
-from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.clone.rows import MODULUS, Codec, Page
+from satchel.core.deriva.ermrest import Catalog
 from satchel.core.errors import Kind, SatchelError
 
 MOST_REFUSED = 1_000
@@ -77,7 +74,7 @@ class Writer:
         self._spare = spare
         self._log = log
 
-    async def write(self, table: TablePlan, page: Page, codec: RowCodec) -> Written:
+    async def write(self, table: TablePlan, page: Page, codec: Codec) -> Written:
         """Write a page.
 
         Raises:
@@ -87,7 +84,7 @@ class Writer:
         if not page.rids:
             return Written(0, 0)
         try:
-            await self._post(table, page.body)
+            await self._post(table, page.body, codec.media)
         except SatchelError as error:
             if not _halvable(error):
                 raise
@@ -104,17 +101,17 @@ class Writer:
         if refused(error.detail) and not self._truncate and column in self._spare(table):
             raise IndexRefused(table, (str(column),), _said(error))
 
-    async def _post(self, table: TablePlan, body: bytes) -> None:
+    async def _post(self, table: TablePlan, body: bytes, media: str) -> None:
         path = f"{self._catalog.path}/entity/{table.name.path}?nondefaults=RID,RCT,RCB&onconflict=skip"
         await self._catalog.session.request(
-            "POST", path, data=body, headers={"Content-Type": JSON}, accept=JSON, idempotent=True
+            "POST", path, data=body, headers={"Content-Type": media}, accept=media, idempotent=True
         )
 
     async def _halve(
         self,
         table: TablePlan,
         rows: list[tuple[str, bytes]],
-        codec: RowCodec,
+        codec: Codec,
         error: SatchelError,
         written: Written,
     ) -> None:
@@ -124,38 +121,37 @@ class Writer:
             return
         for part in self._parts(rows, error, codec, table):
             try:
-                await self._post(table, b"[" + b",".join(raw for _, raw in part) + b"]")
+                await self._post(table, codec.join(raw for _, raw in part), codec.media)
             except SatchelError as again:
                 if not _halvable(again):
                     raise
                 await self._halve(table, part, codec, again, written)
 
     def _parts(
-        self, rows: list[tuple[str, bytes]], error: SatchelError, codec: RowCodec, table: TablePlan
+        self, rows: list[tuple[str, bytes]], error: SatchelError, codec: Codec, table: TablePlan
     ) -> list[list[tuple[str, bytes]]]:
         """Those that may be the reason apart where they can be told, else halves."""
         if refused(error.detail):
             column = column_of(error.detail, codec.columns, table.name.table)
-            long = [row for row in rows if len(row[1]) > 2000 and _long(row[1], column)]
+            long = [row for row in rows if len(row[1]) > 2000 and _long(codec.texts(row[1]), column)]
             if long and len(long) < len(rows):
                 known = {rid for rid, _ in long}
                 return [[row for row in rows if row[0] not in known], *_halves(long)]
         return _halves(rows)
 
     async def _one(
-        self, table: TablePlan, row: tuple[str, bytes], codec: RowCodec, error: SatchelError, written: Written
+        self, table: TablePlan, row: tuple[str, bytes], codec: Codec, error: SatchelError, written: Written
     ) -> None:
         """Write a row that is refused, cut where that is wanted and helps."""
         rid, raw = row
         if refused(error.detail):
             self._spared(table, column_of(error.detail, codec.columns, table.name.table), error)
-            for column in long_values(json.loads(raw)):
-                self._spared(table, column, error)
+            for long in long_values(codec.texts(raw)):
+                self._spared(table, long, error)
         if self._truncate and refused(error.detail):
             changed = await self._cut(table, rid, raw, codec, error, written)
             if changed is not None:
-                body = b"[" + changed + b"]"
-                difference = codec.digest(codec.decode(body)) - codec.digest(codec.decode(b"[" + raw + b"]"))
+                difference = _digest(codec, changed) - _digest(codec, raw)
                 written.digest = (written.digest + difference) % MODULUS
                 return
         written.refused.setdefault(_said(error), []).append(rid)
@@ -167,30 +163,29 @@ class Writer:
                 error.detail,
             )
         written.rows -= 1
-        written.digest = (written.digest - codec.digest(codec.decode(b"[" + raw + b"]"))) % MODULUS
+        written.digest = (written.digest - _digest(codec, raw)) % MODULUS
 
     async def _cut(
-        self, table: TablePlan, rid: str, raw: bytes, codec: RowCodec, error: SatchelError, written: Written
+        self, table: TablePlan, rid: str, raw: bytes, codec: Codec, error: SatchelError, written: Written
     ) -> bytes | None:
         """Cut one value after the other until the server takes the row; None where it does not."""
-        values = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])  # all others stay as they are, to the digit
-        long = long_values(json.loads(raw))
+        texts = codec.texts(raw)
+        long = long_values(texts)
         done: list[TruncatedValue] = []
         while long:
             named = column_of(error.detail, codec.columns, table.name.table)
             column = named if named in long else next(iter(long))
             before = long.pop(column)
-            short = cut(msgspec.json.decode(values[column], type=str))
-            values[column] = msgspec.Raw(msgspec.json.encode(short))
+            short = cut(texts[column])
+            raw = codec.with_text(raw, column, short)
             after = len(short.encode())
             done.append(
                 TruncatedValue(
                     table=str(table.name), rid=rid, column=column, original_bytes=before, truncated_bytes=after
                 )
             )
-            changed = msgspec.json.encode(values)
             try:
-                await self._post(table, b"[" + changed + b"]")
+                await self._post(table, codec.join([raw]), codec.media)
             except SatchelError as again:
                 if not refused(again.detail):
                     if not _halvable(again):
@@ -199,7 +194,7 @@ class Writer:
                 error = again
                 continue
             written.truncated += done
-            return changed
+            return raw
         return None
 
 
@@ -208,8 +203,12 @@ def _halves(rows: list[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
     return [part for part in (rows[:middle], rows[middle:]) if part]
 
 
-def _long(raw: bytes, column: str | None) -> bool:
-    long = long_values(json.loads(raw))
+def _digest(codec: Codec, raw: bytes) -> int:
+    return codec.digest(codec.decode(codec.join([raw])))
+
+
+def _long(texts: dict[str, str], column: str | None) -> bool:
+    long = long_values(texts)
     return column in long if column is not None else bool(long)
 
 

@@ -61,8 +61,8 @@ def plan(model: Model, root: TableName, choices: Choices, *, everything: bool = 
             ways.update(offer.ways)
     down = _down(model, root, excluded, frozenset(ways))
     tables = _up(model, down, excluded)
-    planned = tuple(_planned(model, model.tables[name], tables, down) for name in sorted(tables))
-    return Plan(root, planned, frozenset(ways), everything or chosen.whole_vocabularies)
+    found = tuple(planned(model, model.tables[name], tables, down) for name in sorted(tables))
+    return Plan(root, found, frozenset(ways), everything or chosen.whole_vocabularies)
 
 
 def readable(table: Table | None) -> bool:
@@ -112,7 +112,15 @@ def _up(model: Model, down: set[TableName], excluded: frozenset[TableName]) -> s
     return found
 
 
-def _planned(model: Model, table: Table, tables: set[TableName], down: set[TableName]) -> PlannedTable:
+def planned(model: Model, table: Table, tables: set[TableName], down: set[TableName]) -> PlannedTable:
+    """What to read of a table.
+
+    Args:
+        model: the catalog's.
+        table: which.
+        tables: all that are read.
+        down: those whose rows may come to belong to the root.
+    """
     columns: dict[str, None] = {}
     references = []
     for key in table.foreign_keys:

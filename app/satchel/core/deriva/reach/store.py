@@ -85,6 +85,11 @@ class Store:
         row = self._one(f"SELECT o FROM r{self.number[name]} WHERE rid = ?", rid)  # noqa: S608
         return int(row[0]) if row else None
 
+    def assets(self, name: TableName) -> tuple[int, int]:
+        """How many rows of a table may have a file, and the bytes of those whose length is known."""
+        row = self._one(f"SELECT count(*), coalesce(sum(len), 0) FROM r{self.number[name]} WHERE asset = 1")  # noqa: S608
+        return (int(row[0]), int(row[1])) if row else (0, 0)
+
     def denied(self) -> list[TableName]:
         """Tables that the server refused although the schema did not say so."""
         with self._lock, self._told():
