@@ -48,6 +48,8 @@ class Front:
         self.seen: list[Seen] = []
         self.before: Before = lambda _: None
         self.after: After = lambda _, __: None
+        self.pass_changed = False
+        """What `before` does to a request's body is done."""
         self._loop = asyncio.new_event_loop()
 
     @property
@@ -71,10 +73,11 @@ class Front:
             request.transport.abort()
             raise asyncio.CancelledError
         url = URL(self._target + request.raw_path, encoded=True)
+        sent = seen.body if self.pass_changed else body
         async with self._client.request(
             request.method,
             url,
-            data=io.BytesIO(body) if body else body,
+            data=io.BytesIO(sent) if sent else sent,
             headers=headers,
             allow_redirects=False,
             skip_auto_headers=("Accept",),

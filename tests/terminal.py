@@ -63,7 +63,7 @@ class Terminal:
         """Run a command with --json. Returns its last line."""
         done = self.run(*words, "--json", typed=typed)
         assert done.returncode == status, done.stdout + done.stderr
-        assert done.stderr == ""
+        assert done.stderr == "", done.stderr
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         assert [line["event"] for line in lines if line["event"] in ("result", "error")] == [lines[-1]["event"]]
         return lines[-1]

@@ -93,6 +93,12 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
                 "give a dataset's version a citable identifier",
                 "satchel.cli.mint",
             ),
+            Command(
+                "identifiers",
+                "[list|check|cite|qr|update|...] [ID]",
+                "those minted and received here: check, cite, change them",
+                "satchel.cli.shelf",
+            ),
             Command("login", "HOST", "sign in to a server, and keep that in the keyring", "satchel.cli.sign_in"),
             Command("logout", "HOST", "forget a sign-in", "satchel.cli.sign_in"),
             Command("whoami", "HOST", "as whom you are signed in", "satchel.cli.sign_in"),

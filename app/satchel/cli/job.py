@@ -69,6 +69,7 @@ _WORDS = {
     "resolve": "satchel.cli.identifiers:told",
     "localize": "satchel.cli.localize:told",
     "mint": "satchel.cli.mint:told",
+    "check-identifiers": "satchel.cli.shelf:checked",
 }
 """What puts a result of a kind into words. By name: a command imports nothing of the others, and begins sooner."""
 
@@ -85,6 +86,8 @@ def status(result: Result) -> int:
             return 0 if found.verified or found.forecast is not None else 1
         case "resolve":
             return status(found.validation) if found.validation is not None else 0
+        case "check-identifiers":
+            return 1 if found.bad else 0
         case "diff":
             return 0 if found.same else 1
         case "materialize" if found.problems and not found.fetched and found.problem_count == len(found.problems):

@@ -138,7 +138,31 @@ def mint(options: Namespace, output: Output) -> int:
     """Mint, or look whether one could."""
     from satchel.cli.job import run_request
 
+    if options.check:
+        return check(options, output)
     return run_request(request_of(options), output)
+
+
+def check(options: Namespace, output: Output) -> int:
+    """Look whether all is ready. Exit status 0: nothing is missing."""
+    import msgspec
+
+    from satchel.cli.look import ask
+    from satchel.core.identifiers.readiness import readiness
+
+    request = request_of(options)
+    found = ask(lambda: readiness(request), output)
+    marks = {"ok": "ok     ", "warning": "warning", "missing": "MISSING", "unknown": "?      "}
+
+    def text() -> str:
+        lines = []
+        for one in found.checks:
+            lines.append(f"{marks[one.mark]}  {one.title}: {one.message}")
+            lines += [f"         {one.hint}"] if one.hint else []
+        return "\n".join([*lines, "All is ready." if found.ready else "Something is missing."])
+
+    output.result({"result": "readiness", "ready": found.ready, **msgspec.to_builtins(found)}, text)
+    return 0 if found.ready else 1
 
 
 def told(result: MintResult) -> str:

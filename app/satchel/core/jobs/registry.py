@@ -102,6 +102,11 @@ KINDS: dict[str, JobKind] = {
         "satchel.core.identifiers.minting:MintResult",
         "satchel.core.identifiers.mint:run",
     ),
+    "check-identifiers": JobKind(
+        "satchel.core.identifiers.checking:CheckRequest",
+        "satchel.core.identifiers.checking:CheckResult",
+        "satchel.core.identifiers.checking:run",
+    ),
     "resolve": JobKind(
         "satchel.core.identifiers.request:ResolveRequest",
         "satchel.core.identifiers.request:ResolveResult",
