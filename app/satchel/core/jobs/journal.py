@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import portalocker
 
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.files import write_atomically
@@ -33,6 +32,7 @@ from satchel.core.jobs.events import Warned
 from satchel.core.jobs.lease import PATIENCE, Lease
 from satchel.core.jobs.schema import VERSION, migrate
 from satchel.core.jobs.views import ALIVE
+from satchel.core.locks import FileLock, LockedError
 from satchel.core.paths import Home
 
 __all__ = ["LOG_LINES", "Entry", "Journal", "Lease", "LogLine", "Pulse", "write_atomically"]
@@ -41,6 +41,9 @@ LOG_LINES = 20_000
 """Newest log lines that are kept for each job."""
 _log = logging.getLogger(__name__)
 _BUSY_SECONDS = 20.0
+_LARGE = 2 << 20
+"""Bytes. Checking so much takes a few milliseconds."""
+_CHECKED_SECONDS = 24 * 3600.0
 _JOB = (
     "SELECT id, kind, title, request, state, created, started, ended, seconds, result, error, warnings, stages,"
     " cancel_asked FROM job"
@@ -114,7 +117,7 @@ class Journal:
         """Where a damaged journal was moved to, if this one had to begin anew."""
         try:
             # Two programs that start at once would both make it, or both set it aside.
-            with portalocker.Lock(str(self._folder / "journal.lock"), mode="a", timeout=_BUSY_SECONDS):
+            with FileLock(self._folder / "journal.lock", _BUSY_SECONDS):
                 try:
                     self._db, self._reader = self._open()
                 except sqlite3.DatabaseError as error:
@@ -122,7 +125,7 @@ class Journal:
                         raise
                     self._set_aside()
                     self._db, self._reader = self._open()
-        except (sqlite3.Error, OSError, portalocker.exceptions.LockException) as error:
+        except (sqlite3.Error, OSError, LockedError) as error:
             raise SatchelError(
                 Kind.FILES, f"The journal {self._path} cannot be opened: {error}.", "Is the disk full or read-only?"
             ) from error
@@ -133,9 +136,7 @@ class Journal:
             undo.callback(db.close)
             self._path.chmod(0o600)
             db.execute("PRAGMA journal_mode = WAL")
-            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise sqlite3.DatabaseError(found)
+            self._check(db)
             version = migrate(db)
             if version > VERSION:
                 raise SatchelError(
@@ -146,6 +147,19 @@ class Journal:
             reader = self._connect()
             undo.pop_all()
             return db, reader
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        """Look whether it is damaged. All of it is read for that, so that a large one is checked once a day alone."""
+        checked = self._folder / "journal.checked"
+        if self._path.stat().st_size > _LARGE:
+            with contextlib.suppress(OSError):
+                if 0 <= time.time() - checked.stat().st_mtime < _CHECKED_SECONDS:
+                    return
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+        if self._path.stat().st_size > _LARGE:
+            checked.touch(0o600)
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=_BUSY_SECONDS)

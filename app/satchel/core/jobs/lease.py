@@ -10,9 +10,8 @@ import contextlib
 import os
 from pathlib import Path
 
-import portalocker
-
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.locks import FileLock, LockedError
 
 PATIENCE = 0.5
 """Seconds. Whoever only looks whether a job runs holds its lock for a moment."""
@@ -21,7 +20,7 @@ PATIENCE = 0.5
 class Lease:
     """The right to run a job."""
 
-    def __init__(self, lock: portalocker.Lock, file: Path) -> None:
+    def __init__(self, lock: FileLock, file: Path) -> None:
         self._lock = lock
         self._file = file
 
@@ -32,7 +31,7 @@ class Lease:
         A child that has inherited it keeps the job leased until it ends, even if this process ends first. This one
         must not release it while the child runs: that would unlock the file for both.
         """
-        held = self._lock.fh
+        held = self._lock.file
         return held.fileno() if held is not None and os.name == "posix" else None
 
     def release(self) -> None:
@@ -62,16 +61,10 @@ def take(file: Path, job: str, patience: float = PATIENCE) -> Lease:
         SatchelError: another process, or another part of this one, has it.
     """
     while True:
-        lock = portalocker.Lock(
-            str(file),
-            mode="a",
-            flags=portalocker.LOCK_EX | portalocker.LOCK_NB,
-            timeout=patience,
-            check_interval=0.02,
-        )
+        lock = FileLock(file, patience, 0.02)
         try:
             held = lock.acquire()
-        except portalocker.exceptions.LockException as error:
+        except LockedError as error:
             raise SatchelError(
                 Kind.USAGE, f"Job {job} is running in another window or command.", "Wait for it or cancel it there."
             ) from error
