@@ -110,7 +110,7 @@ def read_bag(path: Path, scratch: Path) -> Contents:
     )
     if (path / "fetch.txt").exists():
         rows = [line.split("\t") for line in (path / "fetch.txt").read_text().splitlines()]
-        found.fetch = {name: (url, length) for url, length, name in rows}
+        found.fetch = {name.replace("%25", "%"): (url, length) for url, length, name in rows}
     for line in (path / "bag-info.txt").read_text().splitlines():
         label, _, value = line.partition(": ")
         found.info[label] = value

@@ -44,8 +44,10 @@ CONNECT_SECONDS = 10.0
 INACTIVITY_SECONDS = 60.0
 CONNECTIONS = 32
 REDIRECTS = 5
-LONGEST_PATH = 4000
-"""Bytes. ERMrest's web server answers 404 in HTML to paths over 4,037 bytes."""
+LONGEST_PATH = 4037
+"""Bytes before the question mark. ERMrest's web server answers 404 in HTML to longer paths."""
+LONGEST_URL = 8000
+"""Bytes in all. It answers 414 from about 8,200 on."""
 CHUNK = 256 * 1024
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT"})
 _ERROR_BODY = 64 * 1024
@@ -333,7 +335,7 @@ class Session:
         if not path.isascii() or not path.isprintable() or " " in path:
             raise ValueError(f"not escaped: {path!r}")
         if path.startswith("/") and not path.startswith("//"):
-            if len(path) > LONGEST_PATH:
+            if len(path.partition("?")[0]) > LONGEST_PATH or len(path) > LONGEST_URL:
                 raise SatchelError(
                     Kind.INTERNAL, f"A query for {self.host} is longer than servers accept.", "", faults.shorten(path)
                 )

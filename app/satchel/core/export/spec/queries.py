@@ -17,6 +17,7 @@ from satchel.core.bags.digests import hash_file
 from satchel.core.bags.threads import in_thread
 from satchel.core.deriva.ermrest import JSON, JSON_STREAM, Catalog
 from satchel.core.deriva.hatrac import Hatrac
+from satchel.core.deriva.session import LONGEST_PATH
 from satchel.core.export.errors import ConfigurationError, naming
 from satchel.core.export.request import AssetProblem
 from satchel.core.export.spec.asking import Saved, escaped, paging_of, save
@@ -28,6 +29,7 @@ from satchel.core.export.spec.request import SpecRequest
 from satchel.core.jobs.context import Context, Stage
 
 AT_ONCE = 8
+CHAISE_LONGEST = 4000
 """Queries on their way at once."""
 
 
@@ -174,11 +176,30 @@ class Queries:
             raise ConfigurationError(f"The query {query[:60]!r} does not begin with a slash", "", where)
         return query
 
+    def _length(self, step: Step, query: str) -> None:
+        """A query that Chaise would leave out is run and told; one that no server takes is refused."""
+        size = len((self.catalog.path + escaped(query)).partition("?")[0])
+        where = f"{step.where}/processor_params/query_path"
+        if size > LONGEST_PATH:
+            raise ConfigurationError(
+                f"The query has {size:,} characters, and servers take {LONGEST_PATH:,}",
+                "Split it, or select by a foreign key instead of naming all rows.",
+                where,
+            )
+        if len(query) - 1 > CHAISE_LONGEST:
+            self.context.warn(
+                "long-path",
+                f"The query of {step.text('output_path') or step.where} has {len(query):,} characters. Chaise's Export "
+                "button would have left it out without a word; here it is run.",
+                where=step.where,
+            )
+
     def _bind(self, number: int, step: Step) -> _Bound | None:
         query = self._query(step)
         if not query:
             self.context.warn("no-query", f"{step.where} has no query, so it makes nothing.", where=step.where)
             return None
+        self._length(step, query)
         bound = _Bound(number, step, query)
         if step.kind not in EXTENSIONS:
             # What rows call their files is filled in later, with the values as they are now.
@@ -286,7 +307,17 @@ class Queries:
     def _tell(self, step: Step, rows: Sequence[dict[str, Any]], reader: Rows) -> None:
         if reader.skipped:
             columns = ", ".join(rows[0]) if rows else ""
-            named = "url" in rows[0]
+            named = any("url" in row for row in rows)
+            if not named:
+                self.problems.append(
+                    AssetProblem(
+                        table=step.text("output_path") or step.where,
+                        rid="",
+                        url="",
+                        reason="unusable",
+                        message=f"The rows of {step.where} have no column url (but {columns}).",
+                    )
+                )
             self.context.warn(
                 "no-url",
                 f"{reader.skipped:,} of {len(rows):,} rows of {step.where} name no file"
