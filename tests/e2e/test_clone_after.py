@@ -272,7 +272,11 @@ async def test_who_made_the_rows_comes_along(sandbox, empty_sandbox, tmp_path):
         await sync_users(work)
         await sync_users(work)
         known = {r["ID"]: r["Full_Name"] for r in await work.destination.rows("entity/public:ERMrest_Client")}
-        assert {i: n for i, n in known.items() if "example.org" in i} == {p["ID"]: p["Full_Name"] for p in people[:2]}
+        shown = {p["ID"]: p["Full_Name"] for p in people[:2]}
+        assert {i: n for i, n in known.items() if "example.org" in i} == {
+            **shown,
+            "https://id.example.org/nobody": None,
+        }
         assert [issue.row_count for issue in work.findings.issues] == [1]
 
 

@@ -120,12 +120,12 @@ class Mover:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def move(self, item: Item, source: Session, url: str, told: Told) -> str:
+    async def move(self, item: Item, source: Session | None, url: str, told: Told) -> str:
         """Bring an asset to the destination, if it is not there.
 
         Args:
             item: as its row describes it.
-            source: to the asset's server.
+            source: to the asset's server; None for a mover that needs none.
             url: the asset's, absolute.
             told: counts bytes as they come; negative ones when they are to come again.
 
@@ -188,7 +188,7 @@ class Mover:
     def _spool(self, key: str) -> Path:
         return self._folder / f"{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}.part"
 
-    async def _move(self, item: Item, source: Session, url: str, key: str, told: Told) -> str:
+    async def _move(self, item: Item, source: Session | None, url: str, key: str, told: Told) -> str:
         upload = self._state.upload(key)
         if upload is not None:
             if await self._writer.upload_lives(upload.job):
@@ -200,7 +200,7 @@ class Mover:
                 return found
             self._state.drop(key)
         hashers, start = await self._left(item, key)
-        async with self._open(source, url, start, None) as download:
+        async with self._open(item, source, url, start, None) as download:
             info = download.info
             _agree(item, info.length, {"md5": info.md5, "sha256": info.sha256})
             if hashers is not None and download.start != start:
@@ -229,18 +229,23 @@ class Mover:
     # -- from the source ------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _open(self, source: Session, url: str, start: int, etag: str | None) -> AsyncIterator[_Reading]:
+    async def _open(
+        self, item: Item, source: Session | None, url: str, start: int, etag: str | None
+    ) -> AsyncIterator[Reading]:
+        """The bytes of an asset from `start` on. Raises SourceError."""
+        if source is None:
+            raise SatchelError(Kind.INTERNAL, f"There is no server for {url}.")
         opened = Hatrac(source).get(url, start=start, etag=etag)
         try:
             download = await opened.__aenter__()
         except SatchelError as error:
             raise SourceError(error) from error
         try:
-            yield _Reading(download)
+            yield Reading(download, download.info, download.start)
         finally:
             await opened.__aexit__(None, None, None)
 
-    async def _read(self, item: Item, download: _Reading, length: int, told: Told) -> bytes:
+    async def _read(self, item: Item, download: Reading, length: int, told: Told) -> bytes:
         body = bytearray()
         async for piece in download:
             body += piece
@@ -266,7 +271,7 @@ class Mover:
         return hashers, hashers.length
 
     async def _fill(
-        self, item: Item, info: ObjectInfo, key: str, hashers: Hashers | None, download: _Reading, told: Told
+        self, item: Item, info: ObjectInfo, key: str, hashers: Hashers | None, download: Reading, told: Told
     ) -> tuple[int, dict[str, str]]:
         """Read into a file of the job's folder."""
         spool = self._spool(key)
@@ -367,7 +372,7 @@ class Mover:
         raise AssetError("name-taken", f"{_name(item)} finds no name: {taken.message if taken else url}")
 
     async def _upload(
-        self, item: Item, info: ObjectInfo, length: int, url: str, key: str, download: _Reading, told: Told
+        self, item: Item, info: ObjectInfo, length: int, url: str, key: str, download: Reading, told: Told
     ) -> str:
         content = Content(
             length,
@@ -399,18 +404,18 @@ class Mover:
                 return await self._send(item, upload, download, told)
         raise AssetError("name-taken", f"{_name(item)} finds no name: {taken.message if taken else url}")
 
-    async def _go_on(self, item: Item, source: Session, url: str, upload: Upload, told: Told) -> str:
+    async def _go_on(self, item: Item, source: Session | None, url: str, upload: Upload, told: Told) -> str:
         """Send the chunks that an upload lacks."""
         if upload.sent and upload.md5 is None and upload.sha256 is None:
             raise _StaleError  # nobody could tell whether the beginning still fits
         start = min(upload.sent * upload.chunk, upload.length)
-        async with self._large, self._open(source, url, start, upload.etag) as download:
+        async with self._large, self._open(item, source, url, start, upload.etag) as download:
             if download.start != start or (download.info.length not in (None, upload.length)):
                 raise _StaleError
             told(start)
             return await self._send(item, upload, download, told)
 
-    async def _send(self, item: Item, upload: Upload, download: _Reading, told: Told) -> str:
+    async def _send(self, item: Item, upload: Upload, download: Reading, told: Told) -> str:
         """Send an upload's chunks as they come, a few at once, and finish it."""
         hashers = Hashers(("md5", "sha256"))
         number, arrived, sent = upload.sent, set[int](), upload.sent
@@ -505,16 +510,16 @@ class _StaleError(Exception):
     """What an earlier run left does not fit what is at the source now."""
 
 
-class _Reading:
-    """A download whose failures are the source's."""
+class Reading:
+    """Bytes as they come, whose failures are the source's."""
 
-    def __init__(self, download: Download) -> None:
-        self._download = download
-        self.info = download.info
-        self.start = download.start
+    def __init__(self, pieces: Download | AsyncIterator[bytes], info: ObjectInfo, start: int) -> None:
+        self._pieces = pieces
+        self.info = info
+        self.start = start
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = self._download.__aiter__()
+        pieces = self._pieces.__aiter__()
         with contextlib.suppress(StopAsyncIteration):
             while True:
                 try:

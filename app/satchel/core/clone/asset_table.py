@@ -42,8 +42,8 @@ Verdict = tuple[str, str] | None
 class Sources(Protocol):
     """Servers that assets come from."""
 
-    async def session(self, host: str) -> Session:
-        """To a host. Raises SatchelError where it is not to be asked."""
+    async def session(self, host: str) -> Session | None:
+        """To a host; None where none is needed. Raises SatchelError where it is not to be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,17 @@ run before `copy_assets` or leave that one column out of its digest: `copy_asset
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from satchel.core.clone.asset_bag import BagFiles, BagMover, BagPlace, NoServer
 from satchel.core.clone.asset_mover import Limits, Mover
 from satchel.core.clone.asset_places import SamePath
 from satchel.core.clone.asset_sources import GivenSources
 from satchel.core.clone.asset_state import Item, State
-from satchel.core.clone.asset_table import AssetTable, Wanted
+from satchel.core.clone.asset_table import AssetTable, Choose, Sources, Wanted
 from satchel.core.clone.asset_urls import absolute, asset_columns, host_of, object_of, referring
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.hatrac_write import HatracWriter
@@ -29,7 +30,15 @@ from satchel.core.deriva.model import Table
 from satchel.core.deriva.session import Session
 from satchel.core.jobs.context import Context
 
-__all__ = ["AssetProblem", "AssetsCopied", "absolute", "asset_columns", "copy_assets", "referring"]
+__all__ = [
+    "AssetProblem",
+    "AssetsCopied",
+    "absolute",
+    "asset_columns",
+    "copy_assets",
+    "copy_bag_assets",
+    "referring",
+]
 
 MOST_TOLD = 1000
 STAGE = "assets"
@@ -58,7 +67,7 @@ class AssetsCopied(msgspec.Struct, frozen=True, kw_only=True):
     kept: dict[str, int] = {}
     """Rows that still lead elsewhere because their file is not in the source's Hatrac, or that have none."""
     kept_why: dict[str, int] = {}
-    """The same by reason: no-url, elsewhere, not-hatrac."""
+    """The same by reason: no-url, elsewhere, not-hatrac, not-in-bag, local."""
     failed: dict[str, int] = {}
     problems: tuple[AssetProblem, ...] = ()
     """The failed ones, at most `MOST_TOLD` of them. Their rows still lead to the source."""
@@ -95,20 +104,71 @@ async def copy_assets(
         SatchelError: the destination does not take files (no right, disk full). A file that cannot be had is not
             raised but told in the result.
     """
-    chosen = [table for table in tables if asset_columns(table) is not None and table.kind == "table"]
-    folder = context.folder / "assets"
-    folder.mkdir(parents=True, exist_ok=True)
-    state = State(folder / "state.sqlite")
     writer = HatracWriter(destination.session)
     one_server = source.host == destination.session.host
-    own = f"/hatrac/clone-{_plain(destination.id)}"
+    own = _own(destination)
     place = SamePath(HatracWriter(source), writer, own, context, acls=acls)
-    mover = Mover(writer, place, state, folder, context, limits)
 
     def choose(item: Item) -> Wanted | tuple[str, str]:
         return _choose(item, source.host, own if one_server else None)
 
+    def mover(state: State, folder: Path) -> Mover:
+        return Mover(writer, place, state, folder, context, limits)
+
+    found = await _copy(destination, tables, context, choose, mover, GivenSources([source]))
+    return msgspec.structs.replace(found, acls_copied=place.acls_copied, acls_hidden=place.acls_hidden)
+
+
+async def copy_bag_assets(
+    bag: Path,
+    folders: Mapping[str, str],
+    host: str,
+    destination: Catalog,
+    tables: Sequence[Table],
+    context: Context,
+    *,
+    limits: Limits | None = None,
+) -> AssetsCopied:
+    """The same with the files that a bag holds; rows whose files it does not hold lead to the source still.
+
+    Args:
+        bag: its folder.
+        folders: where it holds the files of each table (`schema:table`), below it.
+        host: of the server that it came from.
+        destination: the clone, live.
+        tables: the clone's.
+        context: as for `copy_assets`.
+        limits: from what size on files are carried how.
+
+    Raises:
+        SatchelError: the destination does not take files.
+    """
+    files = BagFiles(bag, folders)
+    writer = HatracWriter(destination.session)
+    place = BagPlace(_own(destination), one_server=host == destination.session.host)
+
+    def mover(state: State, folder: Path) -> Mover:
+        made = BagMover(writer, place, state, folder, context, limits)
+        made.files = files
+        return made
+
+    return await _copy(destination, tables, context, files.choose, mover, NoServer())
+
+
+async def _copy(
+    destination: Catalog,
+    tables: Sequence[Table],
+    context: Context,
+    choose: Choose,
+    make: Callable[[State, Path], Mover],
+    sources: Sources,
+) -> AssetsCopied:
+    chosen = [table for table in tables if asset_columns(table) is not None and table.kind == "table"]
+    folder = context.folder / "assets"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = State(folder / "state.sqlite")
     try:
+        mover = make(state, folder)
         rows = [AssetTable(destination, table, state, choose, context) for table in chosen]
         with context.stage("list-assets", "List the files to copy", unit="rows") as stage:
             for table in rows:
@@ -118,31 +178,38 @@ async def copy_assets(
         total = sum(state.bytes(name, one) for name in names for one in ("todo", "failed"))
         with context.stage(STAGE, "Copy the files", total=total, unit="bytes") as stage:
             for table in rows:
-                await table.move(mover, GivenSources([source]), stage)
+                await table.move(mover, sources, stage)
             done = {name: state.count(name, "done") for name in names}
             stage.note = f"{sum(done.values()):,} files"
-        kept_why: dict[str, int] = {}
-        for name in names:
-            for why, count in state.reasons(name, "skipped").items():
-                kept_why[why] = kept_why.get(why, 0) + count
-        return AssetsCopied(
-            copied=done,
-            bytes=sum(state.bytes(name, "done") for name in names),
-            copied_bytes={name: state.bytes(name, "done") for name in names},
-            kept={name: count for name in names if (count := state.count(name, "skipped"))},
-            kept_why=kept_why,
-            failed={name: count for name in names if (count := state.count(name, "failed"))},
-            problems=tuple(
-                AssetProblem(table=name, rid=rid, url=url, code=code, message=message)
-                for name in names
-                for rid, url, code, message in state.told(name, "failed", MOST_TOLD)
-            )[:MOST_TOLD],
-            acls_copied=place.acls_copied,
-            acls_hidden=place.acls_hidden,
-        )
+        return _told(state, names, done)
     finally:
         state.close()
         _sweep(folder)
+
+
+def _told(state: State, names: Sequence[str], done: dict[str, int]) -> AssetsCopied:
+    kept_why: dict[str, int] = {}
+    for name in names:
+        for why, count in state.reasons(name, "skipped").items():
+            kept_why[why] = kept_why.get(why, 0) + count
+    return AssetsCopied(
+        copied=done,
+        bytes=sum(state.bytes(name, "done") for name in names),
+        copied_bytes={name: state.bytes(name, "done") for name in names},
+        kept={name: count for name in names if (count := state.count(name, "skipped"))},
+        kept_why=kept_why,
+        failed={name: count for name in names if (count := state.count(name, "failed"))},
+        problems=tuple(
+            AssetProblem(table=name, rid=rid, url=url, code=code, message=message)
+            for name in names
+            for rid, url, code, message in state.told(name, "failed", MOST_TOLD)
+        )[:MOST_TOLD],
+    )
+
+
+def _own(destination: Catalog) -> str:
+    """The namespace of the clone's own files."""
+    return f"/hatrac/clone-{_plain(destination.id)}"
 
 
 def _choose(item: Item, host: str, own: str | None) -> Wanted | tuple[str, str]:

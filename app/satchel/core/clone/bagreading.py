@@ -19,12 +19,13 @@ import msgspec
 from satchel.core.bags import validate
 from satchel.core.bags.extract import extract
 from satchel.core.bags.threads import in_thread
-from satchel.core.clone.csvrows import CsvCodec, records, split_fields, value_of
+from satchel.core.clone.csvrows import CsvCodec, field_of, records, split_fields, value_of
 from satchel.core.clone.keysets import KeySets
-from satchel.core.clone.plan import ClonePlan, TablePlan, make_plan
+from satchel.core.clone.plan import ClonePlan, TablePlan, copied_columns, make_plan
 from satchel.core.clone.reading import REACH, Reading, dangling_of
 from satchel.core.clone.request import CloneRequest
 from satchel.core.clone.rows import Change, Codec, Page, RowsError
+from satchel.core.clone.selecting import select
 from satchel.core.clone.source import MOST_ROWS, PAGE_BYTES, Part
 from satchel.core.deriva.ermrest import CatalogInfo
 from satchel.core.deriva.model import Model
@@ -35,7 +36,7 @@ from satchel.core.deriva.reach.pages import ReadRow
 from satchel.core.deriva.reach.plan import Plan, PlannedTable, planned
 from satchel.core.deriva.reach.store import Store
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.export.naming import record_paths
+from satchel.core.export.naming import asset_folders, record_paths
 from satchel.core.jobs.context import Context
 
 _ADD = 5_000
@@ -49,6 +50,10 @@ class BagReached:
     rid: str
     tables: tuple[ReachedTable, ...]
     files: Mapping[TableName, Path]
+    folder: Path
+    """The bag's."""
+    asset_folders: Mapping[str, str]
+    """Where it holds the files of each table (`schema:table`), below it."""
     hidden: tuple[Hidden, ...] = ()
 
     def rids(self, table: TableName) -> Iterator[tuple[int, str]]:
@@ -75,15 +80,19 @@ async def read_bag(request: CloneRequest, context: Context, checked: Callable[[]
     with context.stage("source", "Look into the bag"):
         info, document = await asyncio.to_thread(_described, folder)
         model, files = await asyncio.to_thread(_tables, document, folder)
+        folders = {str(name): path for name, path in asset_folders(list(files)).items()}
+        files, included = _selected(request, model, files, TableName.parse(info["Root-Table"]))
     checked()
     gathered, reached = await _gathered(info, model, files, context)
+    reached.folder, reached.asset_folders = folder, folders
     try:
-        plan = make_plan(request, gathered, reached, [])
+        plan = make_plan(request, gathered, reached, [(name, 0) for name in included])
         keys = await asyncio.to_thread(KeySets, gathered, reached, plan)
         try:
             dangling = await asyncio.to_thread(dangling_of, keys, plan)
-            nothing = CatalogInfo(gathered.catalog, gathered.snapshot, {}, {}, {}, {})
-            yield Reading(None, nothing, nothing, gathered, reached, plan, keys, dangling)
+            annotations = document.get("annotations") or {}
+            told = CatalogInfo(gathered.catalog, gathered.snapshot, annotations, {}, {}, {})
+            yield Reading(None, told, told, gathered, reached, plan, keys, dangling)
         finally:
             keys.close()
     finally:
@@ -166,6 +175,16 @@ def _tables(document: Any, folder: Path) -> tuple[Model, dict[TableName, Path]]:
     return read_model(document, "the bag"), files
 
 
+def _selected(
+    request: CloneRequest, model: Model, files: Mapping[TableName, Path], root: TableName
+) -> tuple[dict[TableName, Path], list[TableName]]:
+    """The tables that come along, and those that the person wants beside them. Raises SatchelError."""
+    selected = select(request.selection, model, root)
+    excluded = {TableName.parse(name) for name in selected.offers.exclude}
+    kept = {name: file for name, file in files.items() if name not in excluded or name == root}
+    return kept, [name for name in selected.included if name not in kept]
+
+
 async def _gathered(
     info: Mapping[str, str], model: Model, files: Mapping[TableName, Path], context: Context
 ) -> tuple[Gathered, BagReached]:
@@ -202,7 +221,7 @@ async def _gathered(
         store,
     )
     reached = [_reached(model, name, totals[name], root, store) for name in sorted(names)]
-    return gathered, BagReached(root, rid, tuple(reached), files)
+    return gathered, BagReached(root, rid, tuple(reached), files, Path(), {})
 
 
 def _reached(model: Model, name: TableName, rows: int, root: TableName, store: Store) -> ReachedTable:
@@ -281,8 +300,13 @@ class BagSource:
     def codec(self, table: TablePlan) -> Codec:
         """See `Source`."""
         if table.name not in self._codecs:
-            with self._files[table.name].open("rb") as file:
-                self._codecs[table.name] = CsvCodec(next(records(file), b""))
+            file = self._files.get(table.name)
+            if file is None:  # a table that the person wants beside those of the bag
+                header = b",".join(field_of(column.name) for column in copied_columns(table.table))
+            else:
+                with file.open("rb") as opened:
+                    header = next(records(opened), b"")
+            self._codecs[table.name] = CsvCodec(header)
         return self._codecs[table.name]
 
     def shrink(self, table: TablePlan) -> None:

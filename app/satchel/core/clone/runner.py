@@ -66,12 +66,6 @@ async def run(request: CloneRequest, context: Context) -> CloneResult:
             verified=False,
             forecast=foreseen,
         )
-    if request.from_bag is not None and request.assets == "full":
-        raise SatchelError(
-            Kind.USAGE,
-            "Files cannot be put into a clone from a bag yet.",
-            "Clone with --assets references, which lead to the source's server, or with --assets none.",
-        )
     gate = Gate(request.concurrency)
     async with AsyncExitStack() as stack:
         there = await stack.enter_async_context(
@@ -159,6 +153,8 @@ class _Clone:
             source=self.reading.catalog,
             destination=target.catalog,
         )
+        if isinstance(self.reading.reached, BagReached):
+            work.bag, work.bag_folders = self.reading.reached.folder, self.reading.reached.asset_folders
         source = self._source()
         made = await self._schema(target.catalog, source)
         copied = await self._copy(target.catalog, source)
@@ -173,6 +169,14 @@ class _Clone:
                 # A snapshot shows its rules to nobody, so they are those of now.
                 now = self.reading.catalog.at(None)
                 await copy_policy(now, plan, applied, target.catalog, target.acls, self.findings)
+        elif request.copy_policy:
+            self.findings.add(
+                Severity.INFO,
+                Category.ACCESS_DENIED,
+                "Access rules were not copied",
+                details="A bag holds none, so the clone is its makers' own.",
+                action="Give others access to the clone yourself",
+            )
         await self._steps(work, after.STEPS)
         return self._result(target, work)
 

@@ -6,7 +6,9 @@ What comes after the constraints is a list of steps, each `async def step(work: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from satchel.core.clone.plan import ClonePlan
@@ -29,6 +31,10 @@ class Work:
     """Pinned to a snapshot; None where the source is a bag."""
     destination: Catalog
     """Live, with a session that is patient."""
+    bag: Path | None = None
+    """The folder of the bag that is the source."""
+    bag_folders: Mapping[str, str] = field(default_factory=dict)
+    """Where it holds the files of each table (`schema:table`), below it."""
     outcome: dict[str, Any] = field(default_factory=dict)
     """What steps have to say for the result: `alias`, `ml_schema_added`, `datasets_reinitialized`."""
 

@@ -78,8 +78,7 @@ def listed(table: Table, records: Path, folder: str) -> Iterator[Asset | AssetPr
             url, rid = value(row, asset.url), value(row, "RID")
             if not url:
                 continue
-            name = value(row, asset.filename) or _last_part(url)
-            path = f"{folder}/{_rid_folder(rid)}/{safe_name(name, rid)}"
+            path = asset_path(folder, rid, value(row, asset.filename), url)
             length = value(row, asset.length)
             sums = {}
             for algorithm, column in (("md5", asset.md5), ("sha256", asset.sha256)):
@@ -88,6 +87,18 @@ def listed(table: Table, records: Path, folder: str) -> Iterator[Asset | AssetPr
                     sums[algorithm] = text
             known = re.fullmatch("[0-9]{1,18}", length)
             yield Asset(str(table.name), rid, path, url, int(length) if known else None, sums)
+
+
+def asset_path(folder: str, rid: str, filename: str, url: str) -> str:
+    """Where a row's asset is in a bag.
+
+    Args:
+        folder: of its table, below the bag.
+        rid: of the row.
+        filename: what the row says; may be empty.
+        url: the row's.
+    """
+    return f"{folder}/{_rid_folder(rid)}/{safe_name(filename or _last_part(url), rid)}"
 
 
 def _rid_folder(rid: str) -> str:

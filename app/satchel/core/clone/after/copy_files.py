@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import msgspec
 
-from satchel.core.clone.assets import AssetProblem, AssetsCopied, copy_assets
+from satchel.core.clone.assets import AssetProblem, AssetsCopied, copy_assets, copy_bag_assets
 from satchel.core.clone.report import SAMPLES, Category, Severity
 from satchel.core.clone.work import Work
 
 _KEPT = {
     "elsewhere": "Files of other servers were not copied: their rows lead there still",
+    "not-in-bag": "Files that the bag does not hold were not copied: their rows lead to the source still",
     "not-hatrac": "Files that are in no Hatrac were not copied: their rows lead there still",
 }
 
 
 async def copy_files(work: Work) -> None:
     """Copy the files, and say in the report what came of it."""
-    if work.request.assets != "full" or work.source is None:
+    if work.request.assets != "full":
         return
     planned = {plan.name for plan in work.plan.tables}
     tables = [table for table in await work.destination.model() if table.name in planned]
-    found = await copy_assets(
-        work.source.session, work.destination, tables, work.context, acls=work.request.copy_policy
-    )
+    context, destination = work.context, work.destination
+    if work.source is not None:
+        acls = work.request.copy_policy
+        found = await copy_assets(work.source.session, destination, tables, context, acls=acls)
+    elif work.bag is not None:
+        found = await copy_bag_assets(work.bag, work.bag_folders, work.plan.host, destination, tables, context)
+    else:
+        return
     work.outcome["assets_copied"] = sum(found.copied.values())
     work.context.checkpoint("files-copied", work.outcome["assets_copied"])
     tell_files(work, found)

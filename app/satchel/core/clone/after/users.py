@@ -24,18 +24,19 @@ _AT_ONCE = 5000
 
 async def sync_users(work: Work) -> None:
     """Bring the people along that rows of the clone name as their creators, or refer to."""
-    source = work.source
-    if source is None:
-        return
     for table in (CLIENT, GROUP):
         named = await _named(work, table)
         if not named:
             continue
         known = {str(row["ID"]) for row in await _rows(work.destination, table, ["ID"], named)}
         missing = sorted(named - known)
-        found = await _of_source(work, source, table, missing)
+        found = await _of_source(work, work.source, table, missing) if work.source is not None else []
         columns = {column["name"] for column in _definitions(await work.destination.model(), table)}
-        await _post(work, table, [_known(row, columns) for row in found])
+        # Whom the source does not show gets a row with nothing but the identifier, which the rows tell in any case: the
+        # references of RCB hold then.
+        shown = {str(row["ID"]) for row in found}
+        rows = [*found, *({"ID": each} for each in missing if each not in shown)]
+        await _post(work, table, [_known(row, columns) for row in rows])
         left = len(missing) - len(found)
         work.outcome[f"{table.table}_synchronised"] = len(found)
         if left:
@@ -45,7 +46,7 @@ async def sync_users(work: Work) -> None:
                 Category.ACCESS_DENIED,
                 f"Rows name {left:,} {what} whom the source does not show to you",
                 table=str(table),
-                details="Their identifiers are kept in the rows; their names are not known in the clone.",
+                details="Their identifiers are kept; their names are not known in the clone.",
                 action=f"An owner of the source can copy their rows of {table.table}.",
                 row_count=left,
             )
