@@ -23,7 +23,7 @@ from satchel.core.bags.inside.cells import display
 from satchel.core.bags.inside.columns import Column, Profile
 from satchel.core.bags.inside.form import Form, form_of
 from satchel.core.bags.inside.helper import work_out
-from satchel.core.bags.inside.tasks import Done, KeysTask, OrderTask, Problem, ProfileTask, Progress
+from satchel.core.bags.inside.tasks import CountTask, Done, KeysTask, OrderTask, Problem, ProfileTask, Progress
 from satchel.core.bags.inside.work import key_text
 from satchel.core.errors import SatchelError
 
@@ -32,6 +32,8 @@ LONGEST_CELL = 100_000
 """Characters of a cell that are given to be shown."""
 _KEPT = 8
 """Blocks whose rows are kept in memory."""
+SMALL = 1 << 20
+"""Bytes of a file that is counted here; a larger one by another process."""
 SAMPLE = 1000
 """Rows of which types are guessed before all were read."""
 
@@ -172,17 +174,22 @@ class Records:
         return task
 
     async def _count_and_read(self) -> None:
-        if self.form.kind != "array":
-            await asyncio.to_thread(self.count)
         try:
+            if self._size <= SMALL and self.form.kind != "array":
+                await asyncio.to_thread(self.count)
+            elif self.form.kind != "array":
+                # In another process: what counts holds Python for milliseconds, again and again.
+                counted = await work_out(CountTask(path=str(self.path), form=self.form), self._told)
+                self.state.rows, self.state.counted = max(self.state.rows, counted.rows), True
             done = await work_out(ProfileTask(path=str(self.path), form=self.form), self._told)
         except SatchelError as error:
-            self.state.failure = self.state.failure or error
+            # A file that is damaged somewhere still says which rows come before that.
+            self.state.failure, self.state.counted = self.state.failure or error, True
             return
         self._read(done)
 
     def count(self) -> None:
-        """Find all rows. Blocking; reading lets other threads run between blocks."""
+        """Find all rows. Blocking."""
         state = self.state
         try:
             with self.path.open("rb") as file:

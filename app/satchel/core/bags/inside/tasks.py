@@ -23,6 +23,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, tag_field="task"):
     """Something to be worked out."""
 
 
+class CountTask(Task, frozen=True, kw_only=True, tag="count"):
+    """Find all rows of a file."""
+
+    path: str
+    form: Form
+
+
 class ProfileTask(Task, frozen=True, kw_only=True, tag="profile"):
     """Read all of a file: what its columns hold, how many rows, what is damaged."""
 
@@ -72,7 +79,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     found: int = 0
     """Rows that the order holds so far, where it can be read already."""
     points: tuple[tuple[int, int, int], ...] = ()
-    """Places of a JSON array that were found since: row, offset, line."""
+    """Places from which rows are found that were found since: row, offset, line."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,4 +145,4 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failed: Failed | None = None
 
 
-AnyTask = ProfileTask | OrderTask | KeysTask | GraphTask
+AnyTask = CountTask | ProfileTask | OrderTask | KeysTask | GraphTask

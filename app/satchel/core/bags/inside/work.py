@@ -7,6 +7,7 @@ done, or at once when standard input ends: then nobody waits for it any more.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -21,12 +22,13 @@ from typing import IO, Any
 import msgspec
 
 from satchel.core.bags.inside import order
-from satchel.core.bags.inside.blocks import Block, DamagedError, blocks, records, values
+from satchel.core.bags.inside.blocks import LARGE, Block, DamagedError, blocks, records, values
 from satchel.core.bags.inside.cells import display
 from satchel.core.bags.inside.columns import Profile
 from satchel.core.bags.inside.form import Form
 from satchel.core.bags.inside.tasks import (
     AnyTask,
+    CountTask,
     Done,
     Failed,
     Frame,
@@ -40,6 +42,7 @@ from satchel.core.bags.inside.tasks import (
 from satchel.core.errors import SatchelError
 
 NICE = 5
+ROOM = "Make room on the disk that holds temporary files."
 EVERY = 0.1
 """Seconds between two lines of progress."""
 MOST_PROBLEMS = 100
@@ -58,7 +61,7 @@ class Teller:
         self._points: list[tuple[int, int, int]] = []
 
     def point(self, block: Block) -> None:
-        """A place of a JSON array was found."""
+        """A place from which rows are found."""
         self._points.append((block.row, block.offset, block.line))
 
     def step(self, rows: int, size: int, found: order.Writer | None = None) -> None:
@@ -70,10 +73,10 @@ class Teller:
         points, self._points = tuple(self._points), []
         self.send(Frame(progress=Progress(rows=rows, bytes=size, found=found.flush() if found else 0, points=points)))
 
-    def last(self, rows: int, size: int) -> None:
+    def last(self, rows: int) -> None:
         """All was read."""
         self._said = 0.0
-        self.step(rows, size)
+        self.step(rows, 0)
 
     def send(self, frame: Frame) -> None:
         """Write a line."""
@@ -106,9 +109,12 @@ def main() -> int:
         frame = Frame(failed=Failed(kind=error.kind, message=error.message, hint=error.hint, detail=error.detail))
     except sqlite3.Error as error:
         text = "There is no room for sorting." if "full" in str(error) else "Sorting or searching failed."
-        hint = "Make room on the disk that holds temporary files."
-        frame = Frame(failed=Failed(kind="files", message=text, hint=hint, detail=str(error)))
+        frame = Frame(failed=Failed(kind="files", message=text, hint=ROOM, detail=str(error)))
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise_ = Failed(kind="disk-full", message="There is no room for sorting.", hint=ROOM)
+            teller.send(Frame(failed=raise_))
+            return 0
         name = Path(str(error.filename)).name if error.filename else "The file"
         frame = Frame(failed=Failed(kind="files", message=f"{name} cannot be read: {error.strerror}.", hint=""))
     with contextlib.suppress(OSError):
@@ -118,6 +124,8 @@ def main() -> int:
 
 def do(task: AnyTask, teller: Teller) -> Done:
     """Do a task. Raises SatchelError, OSError, sqlite3.Error."""
+    if isinstance(task, CountTask):
+        return _count(task, teller)
     if isinstance(task, ProfileTask):
         return profile(task, teller)
     if isinstance(task, OrderTask):
@@ -130,6 +138,17 @@ def do(task: AnyTask, teller: Teller) -> Done:
     return graph(task, teller)
 
 
+def _count(task: CountTask, teller: Teller) -> Done:
+    rows = 0
+    with Path(task.path).open("rb") as file:
+        for block in blocks(file, task.form):
+            teller.point(block)
+            rows = block.row + block.rows
+            teller.step(rows, block.offset + len(block.data))
+    teller.last(rows)
+    return Done(rows=rows)
+
+
 def profile(task: ProfileTask, teller: Teller) -> Done:
     """What the columns hold, how many rows there are, and what is damaged."""
     path, form = Path(task.path), task.form
@@ -139,7 +158,7 @@ def profile(task: ProfileTask, teller: Teller) -> Done:
     extra: dict[str, None] = {}
     with path.open("rb") as file:
         try:
-            for block in blocks(file, form):
+            for block in blocks(file, form, size=LARGE):
                 if form.kind == "array":
                     teller.point(block)
                 found = _whole(block, form, damage, extra)
@@ -149,7 +168,7 @@ def profile(task: ProfileTask, teller: Teller) -> Done:
                 teller.step(rows, block.offset + len(block.data))
         except DamagedError as error:
             damage.add(error.line, error.message)
-    teller.last(rows, 0)
+    teller.last(rows)
     return Done(
         rows=rows,
         columns=seen.columns(sure=True),
@@ -302,7 +321,7 @@ def _matching(task: OrderTask, teller: Teller, writer: order.Writer | None) -> I
     quick = bool(wanted) and pattern.fullmatch(wanted) is not None and (form.kind == "csv" or wanted.isascii())
     width = len(form.columns)
     with Path(task.path).open("rb") as file:
-        for block in blocks(file, form):
+        for block in blocks(file, form, size=LARGE):
             teller.step(block.row, block.offset, writer)
             may_skip = quick and (form.kind == "csv" or b"\\" not in block.data)
             if may_skip and wanted not in block.data.decode(form.encoding, "replace").casefold():

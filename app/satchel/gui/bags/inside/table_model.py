@@ -24,8 +24,22 @@ MOST_ROWS = 40_000_000
 """More cannot be scrolled: Qt counts pixels in 31 bits."""
 SHOWN = 240
 _NUMBERS = ("integer", "number")
+_DISPLAY, _INK, _FONT, _ALIGN, _TIP, _SPOKEN = map(
+    int,
+    (
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.ForegroundRole,
+        Qt.ItemDataRole.FontRole,
+        Qt.ItemDataRole.TextAlignmentRole,
+        Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.AccessibleTextRole,
+    ),
+)
+"""As numbers, for a page of cells asks for a thousand of them, and enumerations are slow."""
 Index = QModelIndex | QPersistentModelIndex
 LinkRole = int(Qt.ItemDataRole.UserRole) + 11
+_ROLES = frozenset((_DISPLAY, _INK, _FONT, _ALIGN, _TIP, _SPOKEN, FullTextRole, LinkRole))
+_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class TableModel(QAbstractTableModel):
@@ -165,39 +179,39 @@ class TableModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._columns)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
+        if role not in _ROLES or not index.isValid():
             return None
         number, place = index.row(), index.column()
         row = self.row(number)
         if row is None:
-            if role == Qt.ItemDataRole.DisplayRole:
+            if role == _DISPLAY:
                 if number // PAGE not in self._pages:
                     self._want(number // PAGE)
                 return "…"
-            return QColor(tokens().disabled) if role == Qt.ItemDataRole.ForegroundRole else None
+            return QColor(tokens().disabled) if role == _INK else None
         cell = row.cells[self._places[place]]
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role == _DISPLAY:
             if cell is None:
                 return "null"
             return cell if len(cell) <= SHOWN and cell.isascii() and cell.isprintable() else _plain(cell[:SHOWN])
         if role == FullTextRole:
             return cell or ""
-        if role == Qt.ItemDataRole.ForegroundRole:
+        if role == _INK:
             if cell is None:
                 return QColor(tokens().disabled)
             return QColor(tokens().accent_text) if cell and self._columns[place].name in self._links else None
-        if role == Qt.ItemDataRole.FontRole:
+        if role == _FONT:
             return self._font(cell, place)
-        if role == Qt.ItemDataRole.TextAlignmentRole and self._columns[place].type in _NUMBERS:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ToolTipRole and cell:
+        if role == _ALIGN and self._columns[place].type in _NUMBERS:
+            return _RIGHT
+        if role == _TIP and cell:
             link = self._links.get(self._columns[place].name)
             if link is not None:
                 return f"{_plain(cell[:SHOWN])}\nEnter or a double click follows it to {_table(link.target)}"
             return _plain_lines(cell[:1000]) if len(cell) > 40 else None
         if role == LinkRole:
             return self.link_of(index)
-        if role == Qt.ItemDataRole.AccessibleTextRole:
+        if role == _SPOKEN:
             shown = "null" if cell is None else cell[:SHOWN] or "empty"
             to = f", link to {_table(self._links[self._columns[place].name].target)}" if self.link_of(index) else ""
             return f"{self._columns[place].name}: {shown}{to}"
@@ -227,7 +241,7 @@ class TableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{column.name}, {kind(column)}"
         if role == Qt.ItemDataRole.TextAlignmentRole and column.type in _NUMBERS:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            return _RIGHT
         return None
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from satchel.gui.engine_bridge import EngineBridge
 
 TYPING = 350
+GROWTH = 1.5
 LOOK = 100
 """Milliseconds between looks at what is being worked out."""
 
@@ -238,7 +239,9 @@ class TablePane(QWidget):
             return
         state = records.state
         count, done = records.total(view)
-        self.model.grow(count)
+        # Each growth has the view measure all its rows anew, so a file's millions come in a few large steps.
+        if done or count > self.model.rowCount() * GROWTH:
+            self.model.grow(count)
         self.model.know(state.columns)
         if count and self.view.currentIndex().row() < 0:
             self.view.go_to_row(0)

@@ -191,6 +191,7 @@ class InsideWindow(QDialog):
         for keys, do in (("Alt+Left", self.back), ("Alt+Right", self.forward), ("Ctrl+F", self._focus_filter)):
             QShortcut(QKeySequence(keys), self).activated.connect(do)
         self._buttons("")
+        window.ended.connect(self.close)  # so that nothing that was taken out is left behind
         self._opening = spawn(self._open_inside(), "look into a bag", self._failed)
 
     # -- opening ----------------------------------------------------------------------------------------------------
