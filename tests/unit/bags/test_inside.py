@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satchel.core.bags.inside.opening import Bytes, Gone, Inside, Picture, Text, open_inside
 from satchel.core.bags.inside.plain import one_line, visible
 from satchel.core.bags.inside.records import Records
-from satchel.core.bags.inside.tree import AT_ONCE, Tree
+from satchel.core.bags.inside.tree import AT_ONCE, Tree, _listed, _to_fetch
 from satchel.core.bags.reading import open_bag
 from satchel.core.errors import SatchelError
 from small_bags import put
@@ -116,6 +116,27 @@ def test_the_tree_says_what_is_here_to_be_fetched_missing_and_not_listed(tmp_pat
     looked(bag, body)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text(alphabet="ad/.%25~0D\\\r é", max_size=10).map(lambda t: f"data/{t}"), max_size=6),
+    st.sampled_from(["1.0", "0.97"]),
+)
+def test_plain_lines_and_others_are_read_alike(
+    tmp_path_factory: pytest.TempPathFactory, paths: list[str], version: str
+) -> None:
+    folder = tmp_path_factory.mktemp("bag")
+    (folder / "bagit.txt").write_text(f"BagIt-Version: {version}\nTag-File-Character-Encoding: UTF-8\n")
+    manifest = "".join(f"{'0' * 64}  {path}\n" for path in paths)
+    (folder / "manifest-sha256.txt").write_text(manifest, encoding="utf-8", newline="")
+    (folder / "fetch.txt").write_text("".join(f"http://x 5 {path}\n" for path in paths), encoding="utf-8", newline="")
+    bag = open_bag(folder)
+    slow = {entry.path for entry in bag.entries("sha256") if not isinstance(entry, str)}
+    assert {path for path, _, _ in _listed(bag, "sha256")} == slow
+    assert [(path, size) for path, _, size in _to_fetch(bag)] == [
+        (found.path, found.length) for found in bag.fetches() if not isinstance(found, tuple)
+    ]
+
+
 def test_a_folder_of_many_files_comes_in_parts(tmp_path: Path) -> None:
     many = AT_ONCE + 20
     bag = put(tmp_path / "bag", {f"data/{n:05}.txt": b"" for n in range(many)} | {"data/z/x": b""})
@@ -212,6 +233,22 @@ def test_a_long_text_comes_in_parts_without_breaking_a_character(tmp_path: Path,
         assert "".join(pieces) == text
 
     looked(bag, body)
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_a_large_bag_is_listed_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setattr("satchel.core.bags.inside.opening.LARGE_LISTS", 10)
+    monkeypatch.setattr("satchel.core.bags.inside.opening.LARGE_ZIP", 10)
+    bag = deriva_bag(tmp_path / "bag")
+
+    async def body(inside: Inside) -> None:
+        await inside.ready()
+        assert inside.tree.files == 2
+        root = await inside.children()
+        assert [(n.name, n.files, n.size) for n in root.nodes] == [("records", 2, len(STUDIES) + len(SUBJECTS))]
+        assert isinstance(await inside.show("data/records/eye.Study.csv"), Records)
+
+    looked(bag if form == "folder" else zipped(bag), body)
 
 
 @pytest.mark.parametrize(("form", "schema"), [("folder", True), ("zip", True), ("folder", False), ("zip", False)])

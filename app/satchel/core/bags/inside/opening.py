@@ -24,10 +24,10 @@ from satchel.core.bags.inside.form import encoding_of, may_hold_records
 from satchel.core.bags.inside.helper import work_out
 from satchel.core.bags.inside.plain import visible
 from satchel.core.bags.inside.records import Records, View, unreadable
-from satchel.core.bags.inside.tasks import Done, GraphTask, Link
+from satchel.core.bags.inside.tasks import Done, GraphTask, Link, TreeTask
 from satchel.core.bags.inside.tree import AT_ONCE, Children, Node, Tree, at_once
 from satchel.core.bags.names import safe_name
-from satchel.core.bags.places import is_inside
+from satchel.core.bags.places import is_file, is_inside
 from satchel.core.bags.reading import Bag, open_bag
 from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
@@ -39,6 +39,9 @@ LARGEST_MEMBER = 1 << 30
 LARGEST_TEXT = 1 << 18
 """Bytes of a text that are shown in one go."""
 LARGEST_PICTURE = 64 << 20
+LARGE_LISTS = 1 << 20
+LARGE_ZIP = 16 << 20
+"""Bytes of a bag's lists, or of an archive, from which on another process reads them."""
 LARGEST_TAG = 1 << 22
 HEXED = 4096
 MOST_TABLES = 2000
@@ -113,15 +116,30 @@ class Inside:
 
     async def _index(self) -> None:
         try:
-            if self.bag is not None and self.kind == "folder":
+            if self.kind != "tar" and await asyncio.to_thread(self._large):
+                out = self.work / "large.sqlite"
+                done = await work_out(TreeTask(path=str(self.path), out=str(out)))
+                await asyncio.to_thread(self.tree.adopt, out)
+                self.root = done.root
+            elif self.bag is not None and self.kind == "folder":
                 await in_thread(self._stop, self.tree.of_folder, self.bag, self._stop)
             elif self.kind == "zip":
                 self.root = await in_thread(self._stop, self.tree.of_zip, self.path, self._stop)
+            if self.kind == "zip":
                 self.info = await asyncio.to_thread(self._info_of_zip)
+        except SatchelError as error:
+            self.failure = error
         except OSError as error:
             self.failure = unreadable(self.path.name, error)
         except _BROKEN as error:
             self.failure = _broken(self.path, error)
+
+    def _large(self) -> bool:
+        """Whether listing its files would hold up the window, were it done in this process."""
+        if self.bag is None:
+            return self.path.stat().st_size > LARGE_ZIP
+        lists = [*self.bag.manifests.values(), self.bag.folder / "fetch.txt"]
+        return sum(path.stat().st_size for path in lists if is_file(path)) > LARGE_LISTS
 
     def _info_of_zip(self) -> tuple[tuple[str, str], ...]:
         tags = self.work / "tags"

@@ -62,6 +62,14 @@ class KeysTask(Task, frozen=True, kw_only=True, tag="keys"):
     columns: tuple[int, ...]
 
 
+class TreeTask(Task, frozen=True, kw_only=True, tag="tree"):
+    """Write the index of a bag's files (`satchel.core.bags.inside.tree`)."""
+
+    path: str
+    """A folder or a zip file."""
+    out: str
+
+
 class GraphTask(Task, frozen=True, kw_only=True, tag="graph"):
     """Find the tables of a bag and what links them."""
 
@@ -93,6 +101,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem_count: int = 0
     extra: tuple[str, ...] = ()
     """Keys of JSON objects that are no columns."""
+    root: str = ""
+    """The folder in a zip file that is the bag."""
     tables: tuple[Table, ...] = ()
     links: tuple[Link, ...] = ()
 
@@ -145,4 +155,4 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failed: Failed | None = None
 
 
-AnyTask = CountTask | ProfileTask | OrderTask | KeysTask | GraphTask
+AnyTask = CountTask | ProfileTask | OrderTask | KeysTask | TreeTask | GraphTask

@@ -6,7 +6,10 @@ that is done.
 
 from __future__ import annotations
 
+import codecs
 import os
+import posixpath
+import re
 import sqlite3
 import threading
 import zipfile
@@ -15,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from satchel.core.bags.digests import StoppedError
-from satchel.core.bags.places import is_folder
+from satchel.core.bags.digests import PIECE, StoppedError
+from satchel.core.bags.manifests import MOST_DIGITS, Line, payload_safe, read_entry, read_fetch
+from satchel.core.bags.places import is_file, is_folder
 from satchel.core.bags.reading import Bag
 
 AT_ONCE = 500
@@ -77,6 +81,14 @@ class Tree:
         )
         self._ids: dict[str, int] = {}
 
+    def adopt(self, database: Path) -> None:
+        """Take an index that another process has filled."""
+        with self._lock:
+            self._db.close()
+            self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+            (count,) = self._db.execute("SELECT coalesce(sum(files), 0) FROM folder WHERE parent = 0").fetchone()
+            self.files, self.ready = int(count), True
+
     def close(self) -> None:
         """Close the database."""
         with self._lock:
@@ -90,9 +102,7 @@ class Tree:
             self._db.execute("BEGIN")
         for algorithm in sorted(bag.manifests):
             self._put(_listed(bag, algorithm), stop)
-        self._put(
-            ((found.path, _REMOTE, found.length) for found in bag.fetches() if not isinstance(found, tuple)), stop
-        )
+        self._put(_to_fetch(bag), stop)
         self._put(_on_disk(bag.folder), stop)
         self._finish()
 
@@ -126,6 +136,8 @@ class Tree:
             for number, (path, flags, size) in enumerate(found):
                 if not number & 0xFFF and stop.is_set():
                     raise StoppedError
+                if not path.startswith("data/"):
+                    continue  # `data/.`, say
                 above, name = _split(path)
                 yield self._folder(above), name, flags, size
 
@@ -305,15 +317,60 @@ def _state(flags: int) -> str:
 
 
 def _listed(bag: Bag, algorithm: str) -> Iterator[tuple[str, int, int | None]]:
-    for entry in bag.entries(algorithm):
-        if not isinstance(entry, str):
-            yield entry.path, _LISTED, None
+    path = bag.manifests[algorithm]
+    if not _quick(path, bag.encoding):
+        for entry in bag.entries(algorithm):
+            if not isinstance(entry, str):
+                yield entry.path, _LISTED, None
+        return
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            parts = raw.split(None, 1)
+            if len(parts) == 2 and _PLAIN.fullmatch(parts[1]):
+                yield parts[1].rstrip().decode(), _LISTED, None
+                continue
+            found = read_entry(Line(number, raw.decode("utf-8", "replace").rstrip("\n")), algorithm, old=bag.old)
+            if not isinstance(found, str) and payload_safe(found.path) is None:
+                yield posixpath.normpath(found.path), _LISTED, None
 
 
 def _to_fetch(bag: Bag) -> Iterator[tuple[str, int, int | None]]:
-    for found in bag.fetches():
-        if not isinstance(found, tuple):
-            yield found.path, _REMOTE, found.length
+    path = bag.folder / "fetch.txt"
+    if not is_file(path) or not _quick(path, bag.encoding):
+        for found in bag.fetches():
+            if not isinstance(found, tuple):
+                yield found.path, _REMOTE, found.length
+        return
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            parts = raw.split(None, 2)
+            if len(parts) == 3 and _PLAIN.fullmatch(parts[2]) and len(parts[1]) <= MOST_DIGITS:
+                if parts[1].isdigit():
+                    yield parts[2].rstrip().decode(), _REMOTE, int(parts[1])
+                    continue
+                if parts[1] == b"-":
+                    yield parts[2].rstrip().decode(), _REMOTE, None
+                    continue
+            line = read_fetch(Line(number, raw.decode("utf-8", "replace").rstrip("\n")), old=bag.old)
+            if not isinstance(line, str) and payload_safe(line.path) is None:
+                yield posixpath.normpath(line.path), _REMOTE, line.length
+
+
+_PLAIN = re.compile(rb"data(?:/(?:[A-Za-z0-9_-]|\.(?![./\n]|\Z))[A-Za-z0-9_.-]*+)++\n?")
+"""Paths that mean what they say, which are nearly all; others are read with all the care that they want."""
+
+
+def _quick(path: Path, encoding: str) -> bool:
+    """Whether a list can be read line by line: UTF-8, lines that end in LF and are no book."""
+    if codecs.lookup(encoding).name not in ("utf-8", "ascii"):
+        return False
+    with path.open("rb") as file:
+        if file.read(3) == codecs.BOM_UTF8:
+            return False
+        while piece := file.read(PIECE):
+            if b"\r" in piece or b"\n" not in piece:
+                return False
+    return True
 
 
 def _on_disk(folder: Path) -> Iterator[tuple[str, int, int | None]]:

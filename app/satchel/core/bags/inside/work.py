@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -38,7 +39,10 @@ from satchel.core.bags.inside.tasks import (
     Problem,
     ProfileTask,
     Progress,
+    TreeTask,
 )
+from satchel.core.bags.inside.tree import Tree
+from satchel.core.bags.reading import open_bag
 from satchel.core.errors import SatchelError
 
 NICE = 5
@@ -107,6 +111,9 @@ def main() -> int:
         frame = Frame(done=do(msgspec.json.decode(line, type=AnyTask), teller))
     except SatchelError as error:
         frame = Frame(failed=Failed(kind=error.kind, message=error.message, hint=error.hint, detail=error.detail))
+    except zipfile.BadZipFile as error:
+        hint = "Fetch or copy it again."
+        frame = Frame(failed=Failed(kind="invalid", message="The archive is damaged.", hint=hint, detail=str(error)))
     except sqlite3.Error as error:
         text = "There is no room for sorting." if "full" in str(error) else "Sorting or searching failed."
         frame = Frame(failed=Failed(kind="files", message=text, hint=ROOM, detail=str(error)))
@@ -132,10 +139,25 @@ def do(task: AnyTask, teller: Teller) -> Done:
         return _order(task, teller)
     if isinstance(task, KeysTask):
         return _keys(task, teller)
+    if isinstance(task, TreeTask):
+        return _tree(task)
     assert isinstance(task, GraphTask)  # noqa: S101 - for the type checker
     from satchel.core.bags.inside.links import graph
 
     return graph(task, teller)
+
+
+def _tree(task: TreeTask) -> Done:
+    path, never, root = Path(task.path), threading.Event(), ""
+    tree = Tree(Path(task.out))
+    try:
+        if path.is_dir():
+            tree.of_folder(open_bag(path), never)
+        else:
+            root = tree.of_zip(path, never)
+        return Done(rows=tree.files, root=root)
+    finally:
+        tree.close()
 
 
 def _count(task: CountTask, teller: Teller) -> Done:

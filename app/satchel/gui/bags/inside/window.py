@@ -207,8 +207,13 @@ class InsideWindow(QDialog):
             self.stack.setCurrentWidget(self.archive)
             return
         self.model.begin()
+        if inside.kind == "folder":
+            self.busy.done()
+            self.go(Place("info"))
+        self.files.setText("Reading the bag's lists…")
         await self._bridge.call(source.ready, inside)
-        self.busy.done()
+        if inside.kind != "folder":
+            self.busy.done()
         self.files.setText(words.count(inside.tree.files, "files"))
         if not self.field.text():
             self.model.begin()
