@@ -309,6 +309,10 @@ class BagSource:
             self._codecs[table.name] = CsvCodec(header)
         return self._codecs[table.name]
 
+    def row_bytes(self, table: TablePlan) -> float:
+        """See `Source`."""
+        return self._files[table.name].stat().st_size / max(1, table.rows)
+
     def shrink(self, table: TablePlan) -> None:
         """See `Source`."""
         self._most[table.name] = max(1, self._most.get(table.name, MOST_ROWS) // 2)

@@ -16,16 +16,13 @@ from satchel.core.clone.plan import TablePlan
 from satchel.core.clone.report import Category, Findings, Severity, TableReport, TruncatedValue
 from satchel.core.clone.rows import Page
 from satchel.core.clone.source import Part, Source
-from satchel.core.clone.verifying import NOTHING, Content, content
+from satchel.core.clone.verifying import NOTHING, Content
 from satchel.core.clone.writer import Writer, Written
-from satchel.core.deriva.ermrest import Catalog
 from satchel.core.jobs.context import Context, Stage
 from satchel.core.jobs.context import Part as Progress
 
 SLOW_SECONDS = 6.0
 """A server gives up after 15 seconds; pages that take this long become smaller."""
-CHECKS = 2
-"""Tables that are read back at once while others are written."""
 _ROOM = 3
 """Pages that wait besides those that are being read."""
 
@@ -40,27 +37,23 @@ class Copied:
     """What the clone is to hold."""
     skipped: int = 0
     seconds: float = 0.0
-    done: bool = False
-    verified: bool | None = None
 
     def kept(self) -> list[object]:
         """As a checkpoint."""
         digest = f"{self.written.digest:x}"
-        return [self.rows, self.written.rows, digest, self.skipped, self.seconds, self.done, self.verified]
+        return [self.rows, self.written.rows, digest, self.skipped, self.seconds]
 
     @classmethod
     def of(cls, kept: Sequence[object] | None) -> Copied:
         """From a checkpoint."""
         if kept is None:
             return cls()
-        rows, written, digest, skipped, seconds, done, verified = kept
+        rows, written, digest, skipped, seconds = kept
         return cls(
             int(str(rows)),
             Content(int(str(written)), int(str(digest), 16)),
             int(str(skipped)),
             float(str(seconds)),
-            bool(done),
-            None if verified is None else bool(verified),
         )
 
 
@@ -71,7 +64,6 @@ class Copying:
     Args:
         source: gives pages.
         writer: takes them.
-        destination: is read back.
         tables: all, in the order in which they are written.
         context: for checkpoints.
         findings: told of rows that the destination does not take.
@@ -80,16 +72,12 @@ class Copying:
 
     source: Source
     writer: Writer
-    destination: Catalog
     tables: Sequence[TablePlan]
     context: Context
     findings: Findings
     readers: int
     copied: dict[str, Copied] = field(default_factory=dict)
     _progress: dict[str, Progress] = field(default_factory=dict)
-    _checks: list[asyncio.Task[None]] = field(default_factory=list)
-    _finished: set[str] = field(default_factory=set)
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS))
 
     async def run(self, stage: Stage) -> None:
         """Copy all that is not copied yet.
@@ -98,7 +86,6 @@ class Copying:
             SatchelError: source or destination fail; what was done is kept.
             IndexRefused: a table needs another schema; `forget` its rows and run again.
         """
-        self._finished = set()
         self.copied = {str(t.name): Copied.of(self.context.recall(_key(t))) for t in self.tables}
         if not self._progress:
             self._progress = {str(t.name): stage.part(str(t.name), t.rows) for t in self.tables}
@@ -106,7 +93,6 @@ class Copying:
                 self._progress[name].add(known.rows)
         waiting: deque[tuple[TablePlan, asyncio.Task[Page]]] = deque()
         pages = self._pages()
-        current: TablePlan | None = None
         try:
             more = True
             while more or waiting:
@@ -120,21 +106,13 @@ class Copying:
                 if not waiting:
                     break
                 table, reading = waiting[0]
-                if current is not None and current is not table:
-                    self._finish(current)
-                current = table
                 stage.item = str(table.name)
                 page = await reading
                 waiting.popleft()
                 await self._write(table, page, self._progress[str(table.name)])
-            for table in self.tables:
-                self._finish(table)
-            if self._checks:
-                await asyncio.gather(*self._checks)
         finally:
             await pages.aclose()
-            left = [*self._checks, *(task for _, task in waiting)]
-            self._checks = []
+            left = [task for _, task in waiting]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -148,8 +126,6 @@ class Copying:
     async def _pages(self) -> AsyncGenerator[tuple[TablePlan, Part]]:
         for table in self.tables:
             known = self.copied[str(table.name)]
-            if known.done:
-                continue
             async for part in self.source.parts(table, known.rows):
                 yield table, part
 
@@ -178,29 +154,6 @@ class Copying:
             refused = self.context.recall("refused", [])
             self.context.checkpoint("refused", [*refused, [str(table.name), words, rids]])
 
-    def _finish(self, table: TablePlan) -> None:
-        """A table is written: read it back while others are."""
-        known = self.copied[str(table.name)]
-        if str(table.name) in self._finished or (known.done and known.verified is not None):
-            return
-        self._finished.add(str(table.name))
-        if not known.done:
-            known.done = True
-            self.context.checkpoint(_key(table), known.kept())
-        self._checks.append(asyncio.create_task(self._check(table, known)))
-
-    async def _check(self, table: TablePlan, known: Copied) -> None:
-        async with self._slots:
-            found = await content(self.destination, table, self.source.codec(table))
-        known.verified = found == known.written
-        if not known.verified:
-            self.context.log(
-                f"{table.name}: {found.rows} rows are there, {known.written.rows} were written; "
-                f"digests {found.digest:x} and {known.written.digest:x}.",
-                "warning",
-            )
-        await asyncio.to_thread(self.context.checkpoint, _key(table), known.kept())
-
 
 def _key(table: TablePlan) -> str:
     return f"copied/{table.name}"
@@ -227,7 +180,6 @@ def tell(tables: Sequence[TablePlan], copied: dict[str, Copied], context: Contex
             skipped=known.skipped,
             truncated=len(cut),
             seconds=round(known.seconds, 3),
-            verified=known.verified,
         )
         if cut:
             findings.add(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ from satchel.core.clone import after
 from satchel.core.clone.asset_urls import referring
 from satchel.core.clone.bagreading import BagReached, BagSource, read_bag
 from satchel.core.clone.constraints import Constraints, tell_left_out, tell_orphans
-from satchel.core.clone.copying import CHECKS, Copied, Copying, tell
+from satchel.core.clone.copying import Copied, Copying, tell
 from satchel.core.clone.destination import (
     CATALOG,
     MAKING,
@@ -36,7 +37,7 @@ from satchel.core.clone.rows import Change
 from satchel.core.clone.schema import INDEXING_TAG, Documents, documents
 from satchel.core.clone.settling import State
 from satchel.core.clone.source import ServerSource, Source
-from satchel.core.clone.verifying import content
+from satchel.core.clone.verifying import CHECKS, NOTHING, content
 from satchel.core.clone.work import Work
 from satchel.core.clone.writer import IndexRefused, Writer
 from satchel.core.deriva.ermrest import Catalog
@@ -160,9 +161,7 @@ class _Clone:
         copied = await self._copy(target.catalog, source)
         await self._steps(work, after.BEFORE_CONSTRAINTS)
         ground = ServerGround(target.catalog, plan, {str(t.name): source.codec(t) for t in plan.tables}, context)
-        state = await self._constraints(target.catalog, made, ground)
-        self._count(state)
-        await self._verify(target.catalog, source, copied, ground)
+        await self._constraints(target.catalog, made, ground, source, copied)
         if request.copy_policy and self.reading.catalog is not None:
             applied = {f.name for f in self.findings.foreign_keys.values() if f.state == "applied"}
             with context.stage("policy", "Put the access rules on"):
@@ -296,9 +295,8 @@ class _Clone:
     async def _copy(self, catalog: Catalog, source: Source) -> dict[str, Copied]:
         context, plan = self.context, self.reading.plan
         writer = Writer(catalog, truncate=self.request.truncate_oversized, spare=self._spare, log=context.log)
-        # The largest first: while the last ones are written, those are read back.
         tables = sorted(plan.tables, key=lambda t: (-t.rows, t.name))
-        copying = Copying(source, writer, catalog, tables, context, self.findings, self.request.concurrency)
+        copying = Copying(source, writer, tables, context, self.findings, self.request.concurrency)
         rows = sum(table.rows for table in tables)
         with context.stage("copy", "Copy the rows", total=rows, unit="rows") as stage:
             while True:
@@ -322,16 +320,23 @@ class _Clone:
 
     # -- stage 3 ---------------------------------------------------------------------------------------------------
 
-    async def _constraints(self, catalog: Catalog, made: Documents, ground: ServerGround) -> State:
+    async def _constraints(
+        self, catalog: Catalog, made: Documents, ground: ServerGround, source: Source, copied: Mapping[str, Copied]
+    ) -> None:
         context, reading = self.context, self.reading
         stage3 = Constraints(catalog, reading.plan, made.keys, reading.dangling, context, self.findings)
         with context.stage("orphans", "Deal with references that lead nowhere") as stage:
             state = await stage3.settle(ground, stage)
-        with context.stage("constraints", "Put the foreign keys on") as stage:
-            await stage3.apply(state, stage)
+        self._count(state)
+
+        async def apply() -> None:
+            with context.stage("constraints", "Put the foreign keys on") as stage:
+                await stage3.apply(state, stage)
+
+        # No row changes any more: they are read back while the server looks at the foreign keys.
+        await together(apply(), self._verify(catalog, source, copied, ground))
         tell_left_out(reading.plan, reading.dangling, self.findings)
         tell_orphans(reading.plan, state, self.findings)
-        return state
 
     def _count(self, state: State) -> None:
         """Put what was deleted and nullified into the tables' reports."""
@@ -362,11 +367,7 @@ class _Clone:
                 stage.add(1)
 
             try:
-                async with asyncio.TaskGroup() as group:
-                    for name, table in tables.items():
-                        group.create_task(check(name, table))
-            except ExceptionGroup as failures:
-                raise failures.exceptions[0] from None
+                await together(*(check(name, table) for name, table in tables.items()))
             finally:
                 self.context.checkpoint(_VERIFIED, known)
         for name in tables:
@@ -376,10 +377,16 @@ class _Clone:
         self, catalog: Catalog, table: TablePlan, source: Source, copied: Copied, ground: ServerGround
     ) -> bool:
         """Whether a table of the clone holds what it is to hold."""
-        lost = ground.lost.get(str(table.name))
-        if lost is not None:
-            return await content(catalog, table, source.codec(table)) == copied.written - lost
-        return copied.verified is True and await catalog.count(table.table) == copied.written.rows
+        lost = ground.lost.get(str(table.name), NOTHING)
+        size = source.row_bytes(table)
+        found, expected = await content(catalog, table, source.codec(table), size), copied.written - lost
+        if found != expected:
+            self.context.log(
+                f"{table.name}: {found.rows} rows are there, {expected.rows} should be; "
+                f"digests {found.digest:x} and {expected.digest:x}.",
+                "warning",
+            )
+        return found == expected
 
     def _verdict(self, name: str, right: bool) -> None:
         self.findings.tables[name] = msgspec.structs.replace(self.findings.tables[name], verified=right)
@@ -435,3 +442,14 @@ class _Clone:
             truncated_values=tuple(self.findings.truncated),
             warnings=tuple(Notice(code=w.code, message=w.message, where=w.where, hint=w.hint) for w in warnings),
         )
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines at once; the first failure ends the others and comes out."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except ExceptionGroup as failures:
+        told = [failure for failure in failures.exceptions if isinstance(failure, SatchelError)]
+        raise (told or failures.exceptions)[0] from None

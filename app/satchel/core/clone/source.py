@@ -53,6 +53,9 @@ class Source(Protocol):
     async def measure(self, tables: Sequence[TablePlan]) -> dict[str, float]:
         """Bytes of a row of each table, as far as they are known."""
 
+    def row_bytes(self, table: TablePlan) -> float:
+        """About how large a row of a table is."""
+
     def shrink(self, table: TablePlan) -> None:
         """Make pages of this table smaller from now on."""
 
@@ -93,6 +96,10 @@ class ServerSource:
         if name not in self._codecs:
             self._codecs[name] = RowCodec(table.table)
         return self._codecs[name]
+
+    def row_bytes(self, table: TablePlan) -> float:
+        """See `Source`."""
+        return self._bytes.get(str(table.name), UNKNOWN_ROW_BYTES)
 
     def shrink(self, table: TablePlan) -> None:
         """See `Source`."""

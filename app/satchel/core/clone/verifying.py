@@ -11,6 +11,8 @@ from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.paths import escape
 
 PAGE = 10_000
+CHECKS = 4
+"""Tables that are read back at once."""
 
 
 @dataclass(frozen=True, slots=True)
