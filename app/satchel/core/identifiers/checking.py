@@ -153,7 +153,7 @@ async def check(asks: Asking, kept: Kept, *, full: bool) -> tuple[Checked, Recor
         return found, None
     if not record.locations:
         return told("dead", "It leads nowhere: no location is registered.")
-    locations = tuple([await _location(asks, url, record, full=full) for url in record.locations])
+    locations = tuple([await location_state(asks, url, record, full=full) for url in record.locations])
     wrong = next((one for one in locations if one.state == "changed"), None)
     if wrong is not None:
         return told("changed", wrong.note, locations)
@@ -163,7 +163,7 @@ async def check(asks: Asking, kept: Kept, *, full: bool) -> tuple[Checked, Recor
     return told("good", f"One of its locations does not answer: {lost.note}" if lost else "", locations)
 
 
-async def _location(asks: Asking, url: str, record: Record, *, full: bool) -> LocationState:
+async def location_state(asks: Asking, url: str, record: Record, *, full: bool) -> LocationState:
     """Whether a location answers, with the length that is registered; read whole, with the checksum."""
     try:
         where = address(url, None)

@@ -64,7 +64,9 @@ async def run(request: MintRequest, context: Context) -> MintResult:
     """
     try:
         if request.way == "server":
-            raise SatchelError(Kind.USAGE, "The catalog's export service cannot mint yet.", "Leave --server-side out.")
+            from satchel.core.identifiers.by_server import by_server
+
+            return await by_server(request, context)
         return await Mint(request, context).run()
     except StoppedError:
         raise asyncio.CancelledError from None
@@ -124,7 +126,7 @@ class Mint:
                 made = self._made(found)
                 await self._let_go()
             replaced = before if before is not None and before.id != found.id else None
-            return await self.record(found, reused=not made, before=replaced, path="")
+            return await self.record(found, reused=not made, before=replaced)
         finally:
             self.registrar.close()
 
@@ -150,13 +152,17 @@ class Mint:
         """Make sure that what comes last will be allowed, before anything is made."""
         with self.context.stage("rights", "Look whether you may mint"):
             await self.aside(self.registrar.may_mint)
-            if not self.subject.writable:
-                raise SatchelError(
-                    Kind.NOT_ALLOWED,
-                    "You may not write an identifier into the versions of datasets in catalog "
-                    f"{self.request.catalog} on {self.request.host}.",
-                    "Ask the catalog's owner for the right to change Dataset_Version, or to mint it.",
-                )
+            self.need_record()
+
+    def need_record(self) -> None:
+        """Make sure that the identifier may be written into the catalog, as far as it says so. Raises SatchelError."""
+        if not self.subject.writable:
+            raise SatchelError(
+                Kind.NOT_ALLOWED,
+                "You may not write an identifier into the versions of datasets in catalog "
+                f"{self.request.catalog} on {self.request.host}.",
+                "Ask the catalog's owner for the right to change Dataset_Version, or to mint it.",
+            )
 
     async def existing(self) -> tuple[Record | None, bool]:
         """The identifier that the version has, and whether it is for this spec."""
@@ -436,7 +442,7 @@ class Mint:
                         catalog, subject.version.rid, record.landing_page, self.spec_hash, keeps_hash=subject.keeps_hash
                     )
 
-    async def record(self, record: Record, *, reused: bool, before: Record | None, path: str) -> MintResult:
+    async def record(self, record: Record, *, reused: bool, before: Record | None) -> MintResult:
         """Write it into the catalog, and tell the identifier before that it was replaced."""
         await self._write(record)
         if before is not None and before.service == self.settled.service and not before.replaced_by:
