@@ -153,6 +153,13 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path, into: Path) -> None:
         extract(archive, into)
 
 
+def test_a_member_without_a_name_is_refused(tmp_path: Path, into: Path) -> None:
+    archive = a_zip(tmp_path / "b.zip", **{"bag/a": b"1", "xyz": b"2"})
+    archive.write_bytes(archive.read_bytes().replace(b"xyz", b"\0yz"))
+    with pytest.raises(SatchelError, match="has no name"):
+        extract(archive, into)
+
+
 def test_a_file_that_is_no_archive_and_an_archive_that_is_no_bag(tmp_path: Path, into: Path) -> None:
     (tmp_path / "b.zip").write_bytes(b"not at all")
     with pytest.raises(SatchelError, match="is not an archive"):

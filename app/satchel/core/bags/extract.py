@@ -195,7 +195,9 @@ def _zip(archive: Path) -> Iterator[_Member]:
                 refused = "is a link"
             elif info.flag_bits & 1:
                 refused = "is encrypted"
-            yield _Member(info.filename, info.is_dir(), refused, lambda info=info: file.open(info))  # type: ignore[misc]
+            elif not info.filename:  # of which `is_dir` cannot say anything
+                refused = "has no name"
+            yield _Member(info.filename, info.filename.endswith("/"), refused, lambda info=info: file.open(info))  # type: ignore[misc]
 
 
 def _tar(archive: Path) -> Iterator[_Member]:

@@ -276,7 +276,7 @@ Opened = Callable[[], IO[bytes] | None]
 def _zip(archive: Path) -> Iterator[tuple[str, Opened]]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
-            if not info.is_dir():
+            if info.filename and not info.filename.endswith("/"):
                 yield info.filename, lambda info=info: file.open(info)  # type: ignore[misc]
 
 
