@@ -218,7 +218,7 @@ def test_who_may_read(admin: Peer, space: str, empty_sandbox: SandboxProcess) ->
         assert user.send("PUT", path, b"mine", headers=OCTETS).status_code == 403
         assert user.send("DELETE", path).status_code == 403
         admin.ask("PUT", f"{path};acl/read/user", b"")
-        # That is for versions to come.
+        # That opens no version.
         assert user.send("GET", version).status_code == 403
         assert user.send("PUT", f"{version};acl/read", ["user"]).status_code == 403
         admin.ask("PUT", f"{version};acl/read", ["user"])
@@ -227,6 +227,8 @@ def test_who_may_read(admin: Peer, space: str, empty_sandbox: SandboxProcess) ->
         admin.ask("DELETE", f"{version};acl/read/user")
         assert user.send("GET", version).status_code == 403
         second = put(admin, path, b"shared")
+        assert user.send("GET", second).status_code == 403
+        admin.ask("PUT", f"{path};acl/subtree-read/user", b"")
         assert user.send("GET", second).content == b"shared"
         assert nobody.send("GET", second).status_code == 401
         admin.ask("PUT", f"{space};acl/subtree-read", ["*"])

@@ -156,19 +156,24 @@ class Hatrac:
             self._db.execute("UPDATE version SET acls = ? WHERE id = ?", (json.dumps(acls), version.id))
 
     def may(self, client: Client, right: str, path: str, version: Version | None = None) -> bool:
-        """Whether a client has a right by a name's own ACLs or the subtree ACLs above it."""
-        own = version.acls if version is not None and right == "read" else self.acls(path)
+        """Whether a client has a right: by the own ACLs of a name or version, or by the subtree ACLs above it.
+
+        As Hatrac's `enforce_acl`: a name's own subtree ACLs are for what is below it, of an object for its versions, of
+        which its other ACLs say nothing.
+        """
+        own = version.acls if version is not None else self.acls(path)
         if client.in_acl(own.get(right)) or client.in_acl(own.get("owner")):
             return True
+        if version is None and not path:
+            return False
+        place = path if version is not None else path.rpartition("/")[0]
         while True:
-            above = self.acls(path)
+            above = self.acls(place)
             if client.in_acl(above.get("subtree-owner")) or client.in_acl(above.get(f"subtree-{right}")):
                 return True
-            if client.in_acl(above.get("owner")):
-                return True
-            if not path:
+            if not place:
                 return False
-            path = path.rpartition("/")[0]
+            place = place.rpartition("/")[0]
 
     def make_namespace(self, path: str, client: Client, parents: bool) -> None:
         """Make a namespace. Raises HatracError."""
@@ -331,10 +336,10 @@ class Hatrac:
         return made
 
     def _add_version(self, version: Version, client: Client) -> Version | HatracError:
-        name = self._db.execute("SELECT acls FROM name WHERE path = ? AND kind = 'object'", (version.path,)).fetchone()
+        name = self._db.execute("SELECT 1 FROM name WHERE path = ? AND kind = 'object'", (version.path,)).fetchone()
         if name is None:
             return HatracError(409, f"Name /hatrac{version.path} not available.\n")
-        version.acls.update(owner=[str(client.id)], read=json.loads(name[0]).get("read", []))
+        version.acls.update(owner=[str(client.id)], read=[])
         self._db.execute(
             "INSERT INTO version (id, path, length, metadata, acls) VALUES (?, ?, ?, ?, ?)",
             (version.id, version.path, version.length, json.dumps(version.metadata), json.dumps(version.acls)),

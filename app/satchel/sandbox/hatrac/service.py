@@ -25,8 +25,8 @@ BODY_LIMIT = 134_217_728
 NAMESPACE = "application/x-hatrac-namespace"
 _METADATA = ("content-type", "content-md5", "content-sha256", "content-disposition")
 _ACLS = {
-    "namespace": ("owner", "create", "subtree-owner", "subtree-create", "subtree-read", "subtree-update"),
-    "object": ("owner", "update", "read", "subtree-owner", "subtree-read", "subtree-update"),
+    "namespace": ("owner", "create", "read", "subtree-owner", "subtree-create", "subtree-read", "subtree-update"),
+    "object": ("owner", "update", "read", "subtree-owner", "subtree-read"),
     "version": ("owner", "read"),
 }
 _DISPOSITION = re.compile(r"filename\*=UTF-8''[^\s\"\\/;]+")
@@ -167,6 +167,8 @@ class HatracService:
 
     async def _get(self, request: web.Request, client: Client, path: str, version: str | None) -> web.StreamResponse:
         if self.files.require(path) == "namespace":
+            if not self.files.may(client, "read", path):
+                raise refused(client, path)
             listed = [f"/hatrac{p}" for p in self.files.children(path)]
             if "text/uri-list" in request.headers.get("Accept", ""):
                 return web.Response(text="".join(p + "\n" for p in listed), content_type="text/uri-list")
