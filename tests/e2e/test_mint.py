@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e.minting import Lab, lab
+from sandbox_client import Peer
 from terminal import bdbag_accepts, unpack
 
 
@@ -67,3 +68,36 @@ def test_again_gives_the_same_at_once_and_another_spec_a_new_one(house: Lab) -> 
     assert house.row()["Minid"].endswith(new["identifier"])
     back = minter.json("resolve", first["identifier"], "--service", house.service, *house.ca())
     assert back["replaced_by"] == new["identifier"]
+
+
+def versions(house: Lab, dataset: str) -> list[dict[str, str]]:
+    with Peer(house.sandbox) as peer:
+        path = f"/ermrest/catalog/{house.sandbox.catalog}/entity/deriva-ml:Dataset_Version/Dataset={dataset}@sort(RID)"
+        return list(peer.get(path))
+
+
+def test_a_dataset_is_released_and_gets_an_identifier(house: Lab) -> None:
+    """Those that are nested with it get their next version, too, as deriva-ml has it; each bound to a snapshot."""
+    minter = house.person()
+    before = {one["Version"] for one in versions(house, house.dataset)}
+    words = [w for w in house.words(minter) if w not in ("--version", house.version)]
+    made = minter.json(*words, "--release", "minor", "--describe", "More eyes")
+    major, minor, _ = house.version.split(".")
+    assert made["version"] == f"{major}.{int(minor) + 1}.0"
+    assert made["version"] not in before
+    row = next(one for one in versions(house, house.dataset) if one["Version"] == made["version"])
+    assert (row["Description"], row["Snapshot"], row["Minid"]) == ("More eyes", made["snapshot"], made["landing_page"])
+    with Peer(house.sandbox) as peer:
+        base = f"/ermrest/catalog/{house.sandbox.catalog}/entity/deriva-ml"
+        (dataset,) = peer.get(f"{base}:Dataset/RID={house.dataset}")
+        nested = peer.get(f"{base}:Dataset_Dataset/Dataset={house.dataset}")
+    assert dataset["Version"] == row["RID"]
+    assert nested
+    for one in nested:
+        newest = versions(house, one["Nested_Dataset"])[-1]
+        assert (newest["Description"], newest["Snapshot"]) == ("More eyes", made["snapshot"])
+    user = house.person("user")
+    told = user.json(
+        *[w for w in house.words(user) if w not in ("--version", house.version)], "--release", "patch", status=3
+    )
+    assert "may not release" in told["message"]

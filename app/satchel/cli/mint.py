@@ -20,6 +20,14 @@ def define(parser: Parser) -> None:
     parser.add_catalog()
     parser.add_argument("--dataset", metavar="RID", help="the dataset")
     parser.add_argument("--version", metavar="V", help="its version (otherwise the newest that is released)")
+    parser.add_argument(
+        "--release",
+        choices=("major", "minor", "patch"),
+        default="",
+        help="release the dataset as it is now, raising this "
+        "part of its version's number (and those of datasets nested with it), and mint for that",
+    )
+    parser.add_argument("--describe", default="", metavar="TEXT", help="what is new in the version that is released")
     what = parser.add_argument_group("what is registered")
     what.add_argument("--title", default="", help="(otherwise made of dataset, version and description)")
     what.add_argument(
@@ -92,11 +100,19 @@ def request_of(options: Namespace) -> MintRequest:
     host = host_name(options.host)
     for problem in record_problems(host, options.catalog, rid):
         raise SatchelError(Kind.USAGE, problem.message)
+    if options.release and options.version:
+        raise SatchelError(
+            Kind.USAGE, "--version names a version that is there, and --release makes a new one.", "Say one of them."
+        )
+    if options.release and options.check:
+        raise SatchelError(Kind.USAGE, "--check changes nothing, so it does not release.", "Leave --release out.")
     return MintRequest(
         host=host,
         catalog=options.catalog,
         dataset=rid,
         version=options.version,
+        release=options.release,
+        description=options.describe.strip(),
         place=place_of(options),
         service=options.service,
         test=options.test,

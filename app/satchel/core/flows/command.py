@@ -17,6 +17,9 @@ from satchel.core.bags.validate import ValidateRequest
 from satchel.core.clone.request import CloneRequest
 from satchel.core.export.request import ExportRequest
 from satchel.core.fetching.request import MaterializeRequest
+from satchel.core.identifiers.checking import CheckRequest
+from satchel.core.identifiers.minting import MintRequest
+from satchel.core.identifiers.request import ResolveRequest
 from satchel.core.jobs.request import Access, Request
 
 PROGRAM = "satchel"
@@ -71,7 +74,54 @@ def arguments(request: Request) -> list[str]:
             words += ["--remanifest"] if request.remanifest else []
             words += [word for algorithm in request.algorithms or () for word in _option("algorithm", algorithm)]
             return _words("rebag", [request.path], words)
+        case MintRequest():
+            return _words("mint", [request.host, request.catalog], [*_mint(request), *_access(request.access)])
+        case ResolveRequest():
+            words = [*(_option("out", request.out) if request.out else []), *(["--open"] if request.open else [])]
+            words += [] if request.level == "full" else _option("level", request.level)
+            words += _option("service", request.service) if request.service else []
+            words += ["--allow-private"] if request.allow_private else []
+            words += ["--any-size"] if request.any_size else []
+            return _words("resolve", [request.identifier], [*words, *_access(request.access)])
+        case CheckRequest():
+            full = ["--full"] if request.full else []
+            return _words("identifiers", ["check", *request.identifiers], [*full, *_access(request.access)])
     raise TypeError(f"there is no command for {type(request).__name__}")
+
+
+def _mint(request: MintRequest) -> list[str]:
+    place = request.place
+    words = _option("dataset", request.dataset)
+    said: list[tuple[str, str]] = [
+        ("version", request.version or ""),
+        ("release", request.release),
+        ("describe", request.description),
+        ("title", request.name),
+        *(("author", author) for author in request.authors),
+        *(("visible-to", who) for who in request.visible_to if request.visible_to != ("public",)),
+        ("bucket", f"s3://{place.bucket}/{place.prefix}".rstrip("/") if place.bucket else ""),
+        ("endpoint", place.endpoint),
+        ("region", place.region),
+        ("aws-profile", place.aws_profile),
+        ("public-url", place.public_url),
+        ("acl", "none" if place.acl == "none" else ""),
+        ("service", request.service),
+        *(("untick", table) for table in request.offers.exclude),
+        *(("follow", key) for key in request.offers.follow),
+        *(("no-follow", key) for key in request.offers.stop),
+        ("vocabularies", request.offers.vocabularies if request.offers.vocabularies != "whole" else ""),
+        *(("algorithm", a) for a in request.algorithms if request.algorithms != ("md5", "sha256")),
+    ]
+    for name, value in said:
+        words += _option(name, value) if value else []
+    switches = (
+        ("--test", request.test),
+        ("--server-side", request.way == "server"),
+        ("--materialize", request.materialize),
+        ("--replace", request.replace),
+        ("--allow-incomplete", request.incomplete),
+    )
+    return [*words, *(switch for switch, on in switches if on)]
 
 
 def _export(request: ExportRequest) -> list[str]:

@@ -36,6 +36,7 @@ from satchel.core.identifiers.names import Name, find, parse
 from satchel.core.identifiers.profile import load
 from satchel.core.identifiers.record import Record
 from satchel.core.identifiers.registrar import Registrar
+from satchel.core.identifiers.release import release
 from satchel.core.identifiers.settled import Settled, need_place, settle
 from satchel.core.identifiers.shelf import Kept, Shelf
 from satchel.core.identifiers.storing import Store
@@ -51,8 +52,8 @@ SPEC_KEY = "Spec_Hash"
 LOOK_SECONDS = 1.0
 MOST_WAITING = 150.0
 """Seconds that one waits for somebody who has claimed the same object; longer than a claim is believed."""
-_ARCHIVE, _UPLOAD, _UPLOADED, _MINTED, _CLAIMED, _ASKED = (
-    "mint-archive", "mint-upload", "mint-uploaded", "mint-identifier", "mint-claim", "mint-asked"
+_ARCHIVE, _UPLOAD, _UPLOADED, _MINTED, _CLAIMED, _ASKED, _RELEASED = (
+    "mint-archive", "mint-upload", "mint-uploaded", "mint-identifier", "mint-claim", "mint-asked", "mint-released"
 )  # fmt: skip
 
 
@@ -139,7 +140,11 @@ class Mint:
             async with self.catalog() as catalog:
                 person = await still_signed_in(catalog.session)
                 self.person = person.name if person is not None else ""
-                self.subject = await version.subject(catalog, request.dataset, request.version)
+                wanted = context.recall(_RELEASED) or request.version
+                if request.release and not context.recall(_RELEASED):
+                    wanted = await release(catalog, request.dataset, request.release, request.description, context)
+                    context.checkpoint(_RELEASED, wanted)
+                self.subject = await version.subject(catalog, request.dataset, wanted)
             stage.note = f"version {self.subject.version.version}, snapshot {self.subject.snapshot}"
         profile = await asyncio.to_thread(load, self.home)
         self.settled = settle(request, profile, self.subject.bucket, self.subject.acl)

@@ -20,6 +20,10 @@ class MintRequest(Request, tag="mint", frozen=True, kw_only=True):
     """The dataset's RID."""
     version: str | None = None
     """None: the newest that is released."""
+    release: Literal["", "major", "minor", "patch"] = ""
+    """Release the dataset as it is now, raising this part of its version's number, and mint for that."""
+    description: str = ""
+    """Of the version that is released."""
     place: Place = Place()
     """Without a bucket: as the lab's profile says, else as the Dataset table's export annotation does."""
     service: str = ""
@@ -45,7 +49,7 @@ class MintRequest(Request, tag="mint", frozen=True, kw_only=True):
     @property
     def title(self) -> str:
         """For example "Mint an identifier for 1-ABCD, version 1.0.0"."""
-        version = f", version {self.version}" if self.version else ""
+        version = f", version {self.version}" if self.version else ", a new version" if self.release else ""
         return f"Mint an identifier for {self.dataset}{version}"
 
 
