@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from satchel.core.clone.annotated import Annotated, annotated
 from satchel.core.clone.keysets import KeySets
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, Coming, make_plan
 from satchel.core.clone.request import CloneRequest
-from satchel.core.clone.selecting import select
+from satchel.core.clone.selecting import Selected, select
 from satchel.core.deriva import reach
 from satchel.core.deriva.ermrest import Catalog, CatalogInfo
 from satchel.core.deriva.names import TableName
@@ -81,26 +82,43 @@ async def read(
         selected = select(request.selection, model, root)
         stage.note = f"snapshot {catalog.snapshot}"
     checked()
-    gathered = await reach.gather(catalog, request.rid, selected.offers, file, context=context)
+    gathered, reached, included = await _come(catalog, info, root, request, selected, file, context)
     try:
-        with context.stage("solve", "Work out which rows come along") as stage:
-            reached = await opened(lambda: reach.solve(gathered, selected.offers))
-            try:
-                included = [(name, await _rows(catalog, gathered, name)) for name in selected.included]
-                plan = make_plan(request, gathered, reached, included)
-                keys = await opened(lambda: KeySets(gathered, reached, plan))
-            except BaseException:
-                reached.close()
-                raise
-            stage.note = f"{sum(t.rows for t in plan.tables):,} rows of {len(plan.tables)} tables"
+        plan = make_plan(request, gathered, reached, included)
+        keys = await opened(lambda: KeySets(gathered, reached, plan))
         try:
             dangling = await asyncio.to_thread(dangling_of, keys, plan)
             yield Reading(catalog, info, now, gathered, reached, plan, keys, dangling)
         finally:
             keys.close()
-            reached.close()
     finally:
+        reached.close()
         gathered.close()
+
+
+async def _come(
+    catalog: Catalog,
+    info: CatalogInfo,
+    root: TableName,
+    request: CloneRequest,
+    selected: Selected,
+    file: Path,
+    context: Context,
+) -> tuple[reach.Gathered, reach.Reached | Annotated, list[tuple[TableName, int]]]:
+    """What comes along, by the rule or by the annotation; and the rows of tables that only the person names."""
+    if request.selection.by_annotation:
+        gathered, found = await annotated(catalog, info, root, request, selected, file, context)
+        return gathered, found, []
+    gathered = await reach.gather(catalog, request.rid, selected.offers, file, context=context)
+    try:
+        with context.stage("solve", "Work out which rows come along") as stage:
+            reached = await opened(lambda: reach.solve(gathered, selected.offers))
+            stage.note = f"{reached.size.rows:,} rows of {len(reached.tables)} tables"
+            included = [(name, await _rows(catalog, gathered, name)) for name in selected.included]
+    except BaseException:
+        gathered.close()
+        raise
+    return gathered, reached, included
 
 
 async def _rows(catalog: Catalog, gathered: reach.Gathered, name: TableName) -> int:

@@ -5,7 +5,7 @@ works the rule out on that file for a person's choices, without the network, as 
 """
 
 from satchel.core.deriva.reach.choices import Choices
-from satchel.core.deriva.reach.gather import Gathered, gather
+from satchel.core.deriva.reach.gather import Gathered, gather, gather_tables
 from satchel.core.deriva.reach.solve import (
     Association,
     Dangling,
@@ -28,5 +28,6 @@ __all__ = [
     "Role",
     "Size",
     "gather",
+    "gather_tables",
     "solve",
 ]

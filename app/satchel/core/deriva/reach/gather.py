@@ -117,8 +117,47 @@ async def gather(
     return gathered
 
 
+async def gather_tables(
+    catalog: Catalog, rid: str, wanted: Plan, file: Path, *, context: Context | None = None, page: int = PAGE
+) -> Gathered:
+    """Read the keys of tables that something other than the rule has chosen, each whole.
+
+    Args:
+        catalog: pinned to a snapshot.
+        rid: of the root record.
+        wanted: the tables; its ways do not matter.
+        file: where to keep it.
+        context: for progress; a stage "reach" counts rows.
+        page: rows for one request.
+
+    Raises:
+        SatchelError: the server fails.
+    """
+    if catalog.snapshot is None:
+        raise ValueError("only a catalog pinned to a snapshot stands still")
+    model = await catalog.model()
+    identity = [catalog.host, catalog.id, catalog.snapshot, rid, "tables"]
+    store = await opened(lambda: Store(file, identity, wanted))
+    try:
+        totals = await _read_all(catalog, rid, model, wanted, store, context, page, exploring=False)
+        await asyncio.to_thread(store.build, model)
+        denied = frozenset(store.denied())
+    except BaseException:
+        store.close()
+        raise
+    return Gathered(catalog.id, catalog.host, catalog.snapshot, rid, model, wanted, totals, denied, False, store)
+
+
 async def _read_all(
-    catalog: Catalog, rid: str, model: Model, wanted: Plan, store: Store, context: Context | None, page: int
+    catalog: Catalog,
+    rid: str,
+    model: Model,
+    wanted: Plan,
+    store: Store,
+    context: Context | None,
+    page: int,
+    *,
+    exploring: bool = True,
 ) -> dict[TableName, int]:
     totals: dict[TableName, int] = {}
     manager: AbstractContextManager[Stage | None] = (
@@ -126,7 +165,7 @@ async def _read_all(
     )
     with manager as stage:
         await _each(wanted.tables, lambda planned: _count(catalog, planned, store, totals))
-        if await asyncio.to_thread(store.empty):
+        if exploring and await asyncio.to_thread(store.empty):
             found = await explore(catalog, wanted, model, rid, totals)
             if found is not None:
                 await asyncio.to_thread(store.add_explored, found)
