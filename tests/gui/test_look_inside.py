@@ -156,7 +156,7 @@ def test_each_kind_of_file_has_its_view(window: MainWindow, in_loop: InLoop, tmp
             assert inside.gone.title.text() == "Still to be fetched"
             assert not inside.open_button.isVisible()
         await table(inside, "data/broken.csv")
-        await until(lambda: "has 1 fields where there are 2 columns" in inside.table._told)
+        await until(lambda: "has 1 field where there are 2 columns" in inside.table._told)
         assert "line 3 of broken.csv" in inside.table._told
         QTest.keySequence(inside, "Alt+Left")
         await until(lambda: inside.stack.currentWidget() is not inside.table)
@@ -253,7 +253,7 @@ def test_the_graph_is_a_picture_and_a_list(window: MainWindow, in_loop: InLoop, 
         await ready(inside)
         QTest.mouseClick(inside.graph_button, LEFT)
         graph = inside.graph
-        assert graph.note.text().startswith("3 tables, 1 links. The bag has no schema")
+        assert graph.note.text().startswith("3 tables, 1 link. The bag has no schema")
         listed = [graph.list.topLevelItem(n) for n in range(3)]
         assert [item.text(0) for item in listed if item] == ["broken", "eye.Study", "eye.Subject"]
         assert listed[2] is not None
@@ -297,6 +297,49 @@ def test_a_search_finds_files_anywhere(window: MainWindow, in_loop: InLoop, tmp_
         await closed(window, inside)
 
     in_loop(body)
+
+
+def test_f5_shows_what_has_come_since(window: MainWindow, in_loop: InLoop, tmp_path: Path) -> None:
+    bag = rich_bag(tmp_path / "bag")
+    far = bag / "data/far.dat"
+    content = far.read_bytes()
+    far.unlink()
+    asked: list[bool] = []
+
+    async def body() -> None:
+        inside = InsideWindow(window, str(bag), None, lambda: asked.append(True))
+        inside.show()
+        await ready(inside)
+        inside.go(Place("file", "data/far.dat"))
+        await until(lambda: inside.stack.currentWidget() is inside.gone)
+        QTest.mouseClick(inside.gone.fetch, LEFT)
+        assert asked == [True]
+        far.write_bytes(content)
+        QTest.keyClick(inside, Qt.Key.Key_F5)
+        await until(lambda: inside.stack.currentWidget() is inside.text)
+        assert inside.title.text == "data/far.dat"
+        await closed(window, inside)
+
+    in_loop(body)
+
+
+def test_closing_satchel_leaves_nothing_behind(
+    window: MainWindow, in_loop: InLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    bag = rich_bag(tmp_path / "bag")
+
+    async def body() -> None:
+        inside = opened(window, bag)
+        await ready(inside)
+        await table(inside, SUBJECT)
+        assert list((tmp_path / "temporary").iterdir())
+        window.ended.emit()
+        await window.bridge.stop()
+
+    in_loop(body)
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_what_cannot_be_looked_into_is_said(window: MainWindow, in_loop: InLoop, tmp_path: Path) -> None:

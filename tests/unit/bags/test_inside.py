@@ -137,6 +137,18 @@ def test_plain_lines_and_others_are_read_alike(
     ]
 
 
+def test_an_archive_lists_what_is_to_be_fetched_too(tmp_path: Path) -> None:
+    bag = put(tmp_path / "bag", {"data/a": b"x", "data/b": b"yy"}, fetch="https://example.org/b 2 data/b\n")
+    (bag / "data/b").unlink()
+    (bag / "data/more").write_bytes(b"")
+
+    async def body(inside: Inside) -> None:
+        found = await inside.children()
+        assert [(n.name, n.state) for n in found.nodes] == [("a", "here"), ("b", "remote"), ("more", "unlisted")]
+
+    looked(zipped(bag), body)
+
+
 def test_a_folder_of_many_files_comes_in_parts(tmp_path: Path) -> None:
     many = AT_ONCE + 20
     bag = put(tmp_path / "bag", {f"data/{n:05}.txt": b"" for n in range(many)} | {"data/z/x": b""})

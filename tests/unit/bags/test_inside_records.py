@@ -222,7 +222,7 @@ def test_damage_is_told_with_its_line(tmp_path: Path) -> None:
     done = do(ProfileTask(path=str(path), form=form))
     assert done.rows == 5
     assert [problem.line for problem in done.problems] == [5, 6]
-    assert done.problems[0].message == "The row on line 5 of t.csv has 1 fields where there are 2 columns."
+    assert done.problems[0].message == "The row on line 5 of t.csv has 1 field where there are 2 columns."
     path, form = table(tmp_path, '{"a": 1}\n{"a": \n{"a": 3, "b": 4}\n', "t.jsonl")
     done = do(ProfileTask(path=str(path), form=form))
     assert [problem.message for problem in done.problems] == ["The row on line 2 of t.jsonl is no JSON."]

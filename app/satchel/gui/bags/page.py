@@ -276,7 +276,8 @@ class BagsPage(QWidget):
     def _look_inside(self) -> None:
         from satchel.gui.bags.inside.window import InsideWindow
 
-        InsideWindow(self._window, str(self.path), self.doing.ask_unpack).show()
+        fetch = self.doing.ask_fetch if self.found is not None and self.found.kind == "folder" else None
+        InsideWindow(self._window, str(self.path), self.doing.ask_unpack, fetch).show()
 
     async def _inspect(self, path: Path) -> None:
         found: InspectResult = await self._window.bridge.call(source.inspect, str(path))

@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 
 from satchel.core.bags.inside.form import Form, lines_in
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.words import count
 
 BLOCK = 1 << 16
 """Bytes between two places from which rows are found; a page is read in a few milliseconds."""
@@ -276,9 +277,13 @@ def _csv_records(block: Block, form: Form) -> Iterator[RecordAt]:
     width = len(form.columns)
     for row in reader:
         if row:
-            problem = "" if len(row) == width else f"has {len(row)} fields where there are {width} columns"
+            problem = "" if len(row) == width else _uneven(len(row), width)
             yield RecordAt(block.offset + ends[before], block.line + before, row, (), problem)
         before = reader.line_num
+
+
+def _uneven(fields: int, columns: int) -> str:
+    return f"has {count(fields, 'fields')} where there are {count(columns, 'columns')}"
 
 
 def _object(offset: int, line: int, text: bytes, form: Form) -> RecordAt:

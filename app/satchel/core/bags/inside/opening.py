@@ -42,7 +42,6 @@ LARGEST_PICTURE = 64 << 20
 LARGE_LISTS = 1 << 20
 LARGE_ZIP = 16 << 20
 """Bytes of a bag's lists, or of an archive, from which on another process reads them."""
-LARGEST_TAG = 1 << 22
 HEXED = 4096
 MOST_TABLES = 2000
 RECORDS = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson")
@@ -118,13 +117,13 @@ class Inside:
         try:
             if self.kind != "tar" and await asyncio.to_thread(self._large):
                 out = self.work / "large.sqlite"
-                done = await work_out(TreeTask(path=str(self.path), out=str(out)))
+                done = await work_out(TreeTask(path=str(self.path), out=str(out), tags=str(self.work / "tags")))
                 await asyncio.to_thread(self.tree.adopt, out)
                 self.root = done.root
             elif self.bag is not None and self.kind == "folder":
                 await in_thread(self._stop, self.tree.of_folder, self.bag, self._stop)
             elif self.kind == "zip":
-                self.root = await in_thread(self._stop, self.tree.of_zip, self.path, self._stop)
+                self.root = await in_thread(self._stop, self.tree.of_zip, self.path, self.work / "tags", self._stop)
             if self.kind == "zip":
                 self.info = await asyncio.to_thread(self._info_of_zip)
         except SatchelError as error:
@@ -142,15 +141,8 @@ class Inside:
         return sum(path.stat().st_size for path in lists if is_file(path)) > LARGE_LISTS
 
     def _info_of_zip(self) -> tuple[tuple[str, str], ...]:
-        tags = self.work / "tags"
-        tags.mkdir()
-        with zipfile.ZipFile(self.path) as archive:
-            for name in ("bagit.txt", "bag-info.txt", "package-info.txt"):
-                if self.root + name in archive.NameToInfo:
-                    with archive.open(self.root + name) as source:
-                        (tags / name).write_bytes(source.read(LARGEST_TAG))
         try:
-            return tuple(open_bag(tags).info())
+            return tuple(open_bag(self.work / "tags").info())
         except SatchelError:
             return ()
 

@@ -68,6 +68,8 @@ class TreeTask(Task, frozen=True, kw_only=True, tag="tree"):
     path: str
     """A folder or a zip file."""
     out: str
+    tags: str
+    """Where to put tag files of an archive."""
 
 
 class GraphTask(Task, frozen=True, kw_only=True, tag="graph"):

@@ -21,13 +21,16 @@ from typing import NamedTuple
 from satchel.core.bags.digests import PIECE, StoppedError
 from satchel.core.bags.manifests import MOST_DIGITS, Line, payload_safe, read_entry, read_fetch
 from satchel.core.bags.places import is_file, is_folder
-from satchel.core.bags.reading import Bag
+from satchel.core.bags.reading import Bag, open_bag
+from satchel.core.errors import SatchelError
 
 AT_ONCE = 500
 """Children of a folder that are given in one go."""
 DEEPEST = 200
 """Folders in each other that are shown as such."""
 _HERE, _LISTED, _REMOTE = 1, 2, 4
+LARGEST_TAG = 1 << 30
+"""Bytes of a tag file that is taken out of an archive."""
 _KNOWN_FOLDERS = 20_000
 
 
@@ -106,11 +109,16 @@ class Tree:
         self._put(_on_disk(bag.folder), stop)
         self._finish()
 
-    def of_zip(self, archive: Path, stop: threading.Event) -> str:
-        """Read the members of a zip file. Blocking.
+    def of_zip(self, archive: Path, tags: Path, stop: threading.Event) -> str:
+        """Read the members of a zip file and what the bag in it lists. Blocking.
+
+        Args:
+            archive: the zip file.
+            tags: a new folder, into which the bag's tag files are taken out.
+            stop: gives up.
 
         Returns:
-            The folder in it that is the bag, with a slash; empty where the bag is not in one.
+            The folder in the archive that is the bag, with a slash; empty where the bag is not in one.
 
         Raises:
             StoppedError, OSError, zipfile.BadZipFile
@@ -118,11 +126,29 @@ class Tree:
         with zipfile.ZipFile(archive) as opened:
             names = [info.filename for info in opened.infolist()]
             root = next((name[: -len("bagit.txt")] for name in names if name.rpartition("/")[2] == "bagit.txt"), "")
+            tags.mkdir()
+            for name in names:
+                if name.startswith(root) and _TAG.fullmatch(name, len(root)):
+                    with opened.open(name) as source, (tags / name[len(root) :]).open("wb") as out:
+                        left = LARGEST_TAG
+                        while left > 0 and (piece := source.read(min(PIECE, left))):
+                            if stop.is_set():
+                                raise StoppedError
+                            out.write(piece)
+                            left -= len(piece)
             with self._lock:
                 self._db.execute("BEGIN")
+            try:
+                bag = open_bag(tags)
+            except SatchelError:
+                pass  # its members are shown all the same
+            else:
+                for algorithm in sorted(bag.manifests):
+                    self._put(_listed(bag, algorithm), stop)
+                self._put(_to_fetch(bag), stop)
             self._put(
                 (
-                    (info.filename[len(root) :], _HERE | _LISTED, info.file_size)
+                    (info.filename[len(root) :], _HERE, info.file_size)
                     for info in opened.infolist()
                     if not info.is_dir() and info.filename.startswith(f"{root}data/") and _plain(info.filename)
                 ),
@@ -358,6 +384,9 @@ def _to_fetch(bag: Bag) -> Iterator[tuple[str, int, int | None]]:
 
 _PLAIN = re.compile(rb"data(?:/(?:[A-Za-z0-9_-]|\.(?![./\n]|\Z))[A-Za-z0-9_.-]*+)++\n?")
 """Paths that mean what they say, which are nearly all; others are read with all the care that they want."""
+
+
+_TAG = re.compile(r"(bagit|bag-info|package-info|fetch|manifest-[A-Za-z0-9_-]+)\.txt")
 
 
 def _quick(path: Path, encoding: str) -> bool:

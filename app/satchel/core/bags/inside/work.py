@@ -154,7 +154,7 @@ def _tree(task: TreeTask) -> Done:
         if path.is_dir():
             tree.of_folder(open_bag(path), never)
         else:
-            root = tree.of_zip(path, never)
+            root = tree.of_zip(path, Path(task.tags), never)
         return Done(rows=tree.files, root=root)
     finally:
         tree.close()

@@ -368,7 +368,7 @@ class GraphPane(QWidget):
         self.shown = True
         self.stack.setCurrentWidget(self.split if found.tables else self.empty)
         guessed = sum(link.guessed for link in found.links)
-        told = f"{words.count(len(found.tables), 'tables')}, {words.count(len(found.links))} links"
+        told = f"{words.count(len(found.tables), 'tables')}, {words.count(len(found.links), 'links')}"
         if guessed:
             told += ". The bag has no schema: links are guessed from RIDs (dashed)"
         self.note.setText(told)

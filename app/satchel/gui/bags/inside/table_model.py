@@ -264,14 +264,14 @@ def told(column: Column) -> str:
     """All that is known of a column, in lines."""
     of = "" if column.sure else " of the rows read so far"
     lines = [f"{column.type}{'' if column.sure else ' (by the first rows)'}"]
-    lines.append(f"{words.count(column.filled)} values, {words.count(column.empty)} empty{of}")
+    lines.append(f"{words.count(column.filled, 'values')}, {words.count(column.empty)} empty{of}")
     if column.distinct is None:
         lines.append("More than 200 different values")
     elif column.filled:
         lines.append(f"{words.count(column.distinct)} different {'value' if column.distinct == 1 else 'values'}")
     lines += [f"    {_plain(value)}: {words.count(count)}" for value, count in column.values[:12]]
     if column.longest:
-        lines.append(f"The longest has {words.count(column.longest)} characters")
+        lines.append(f"The longest has {words.count(column.longest, 'characters')}")
     return "\n".join(lines)
 
 

@@ -262,7 +262,7 @@ class TablePane(QWidget):
         whole = words.count(count, "rows") if done else f"at least {words.count(count, 'rows')} so far"
         if view.text:
             whole = f"{whole} of {words.count(state.rows)}{'' if state.counted else ' or more'}"
-        parts = [whole, f"{words.count(len(records.form.columns))} columns", records.form.said]
+        parts = [whole, words.count(len(records.form.columns), "columns"), records.form.said]
         if count > MOST_ROWS:
             parts.append(f"the first {words.count(MOST_ROWS)} are shown; filter to see others")
         if not state.read and state.failure is None:

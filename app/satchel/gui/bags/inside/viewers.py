@@ -28,6 +28,8 @@ from satchel.gui.widgets.states import BusyLine, EmptyState
 from satchel.gui.widgets.text import label
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from satchel.core.bags.inside.opening import Bytes, Gone, Picture, Text
 
 MOST_FIELDS = 300
@@ -185,12 +187,15 @@ class TextView(QWidget):
 class GoneView(EmptyState):
     """A file that is listed and not here."""
 
-    def __init__(self) -> None:
-        super().__init__("drop", "", "")
+    def __init__(self, fetch: Callable[[], object] | None) -> None:
+        self.fetch = button("&Fetch missing files…", fetch, icon="drop", primary=True)
+        super().__init__("drop", "", "", self.fetch)
+        self._can = fetch is not None
 
     def show_gone(self, found: Gone) -> None:
         """Say why."""
         size = f" It has {words.size(found.size)}." if found.size is not None else ""
+        self.fetch.setVisible(self._can and found.state == "remote")
         if found.state == "remote":
             self.say("Still to be fetched", f"The bag says where this file is, but it is not here yet.{size}")
         else:
@@ -218,7 +223,9 @@ class InfoView(QScrollArea):
 
         clear(self._inside)
         self._inside.addWidget(Section("Bag-info", remark if fields else "The bag says nothing of itself."))
-        form = QFormLayout()
+        held = QWidget()
+        form = QFormLayout(held)
+        form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(SPACE_4)
         form.setVerticalSpacing(SPACE_2)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -233,7 +240,7 @@ class InfoView(QScrollArea):
             named.setMinimumHeight(shown.sizeHint().height())
             named.setBuddy(shown)
             form.addRow(named, shown)
-        self._inside.addLayout(form)
+        self._inside.addWidget(held)
         if len(fields) > MOST_FIELDS:
             self._inside.addWidget(label(f"and {len(fields) - MOST_FIELDS:,} more fields.", role="muted"))
         self._inside.addStretch(1)

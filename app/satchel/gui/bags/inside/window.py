@@ -71,9 +71,16 @@ class InsideWindow(QDialog):
         window: whose engine is asked.
         path: of the bag, a folder or an archive.
         unpack: unpacks an archive that cannot be looked into as it is.
+        fetch: asks which of a folder's missing files to fetch.
     """
 
-    def __init__(self, window: MainWindow, path: str, unpack: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        window: MainWindow,
+        path: str,
+        unpack: Callable[[], object] | None = None,
+        fetch: Callable[[], object] | None = None,
+    ) -> None:
         super().__init__(window, Qt.WindowType.Window)
         self._window, self._bridge, self._path = window, window.bridge, path
         self._inside: Inside | None = None
@@ -142,7 +149,7 @@ class InsideWindow(QDialog):
         self.text = TextView()
         self.text.more_wanted.connect(self._more_text)
         self.picture = PictureView()
-        self.gone = GoneView()
+        self.gone = GoneView(fetch)
         self.unpack_button = button("&Unpack…", unpack, icon="folder", primary=True)
         self.archive = EmptyState(
             "bag",
@@ -188,8 +195,14 @@ class InsideWindow(QDialog):
         self._typing.timeout.connect(self._find)
         self.field.textChanged.connect(lambda: self._typing.start())
         theme().changed.connect(self.model.repaint)
-        for keys, do in (("Alt+Left", self.back), ("Alt+Right", self.forward), ("Ctrl+F", self._focus_filter)):
+        for keys, do in (
+            ("Alt+Left", self.back),
+            ("Alt+Right", self.forward),
+            ("Ctrl+F", self._focus_filter),
+            ("F5", self.reload),
+        ):
             QShortcut(QKeySequence(keys), self).activated.connect(do)
+        self.tree.setFocus()
         self._buttons("")
         window.ended.connect(self.close)  # so that nothing that was taken out is left behind
         self._opening = spawn(self._open_inside(), "look into a bag", self._failed)
@@ -234,6 +247,22 @@ class InsideWindow(QDialog):
     def _no_links(self, fault: BaseException) -> None:
         self.graph.busy.done()
         self.graph.note.setText(as_error(fault).message)
+
+    def reload(self) -> None:
+        """Look at the bag anew: files may have been fetched since."""
+        if self._inside is None:
+            return
+        self._cancel()
+        self.table.stop()
+        self._bridge.finish(source.close, self._inside)
+        place, self._inside, self._now = self._now, None, None
+        self.stack.setCurrentWidget(self.nothing)
+        self._opening = spawn(self._open_again(place), "look into a bag again", self._failed)
+
+    async def _open_again(self, place: Place | None) -> None:
+        await self._open_inside()
+        if place is not None:
+            self._show(Place(place.kind, place.path))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.table.stop()
