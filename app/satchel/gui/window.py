@@ -284,6 +284,27 @@ class MainWindow(QMainWindow):
 
         import_module("satchel.gui.wizards.export").open_export(self, host, catalog, rid)
 
+    def open_record(self, host: str, catalog: str, rid: str) -> None:
+        """Open a catalog and go to a record."""
+        self._catalog_page().open_record(host, catalog, rid)
+
+    def clone_chosen(self) -> None:
+        """Clone from the record that is chosen on the catalog page, or begin at the wizard's first page."""
+        page = self._pages.get("catalog")
+        host = catalog = rid = ""
+        if page is not None:
+            chosen: tuple[str, str, str] = page.chosen_record()  # type: ignore[attr-defined]
+            host, catalog, rid = chosen
+            if self.current_page != "catalog":
+                rid = ""
+        self.start_clone(host, catalog, rid)
+
+    def start_clone(self, host: str = "", catalog: str = "", rid: str = "") -> None:
+        """Open the clone wizard, filled in as far as is known."""
+        from importlib import import_module
+
+        import_module("satchel.gui.wizards.clone").open_clone(self, host, catalog, rid)
+
     def choose_bag(self) -> None:
         """Ask for a bag's archive and check it."""
         from PySide6.QtWidgets import QFileDialog

@@ -35,6 +35,8 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg", ".tif", "
 class DetailPane(QWidget):
     """The record that the cursor is on."""
 
+    clone_wanted = Signal(str)
+    """The RID of the record from which a clone is to be made."""
     export_wanted = Signal(str)
     """The RID of the record that is to be exported with what belongs to it."""
     link = Signal(object, str, str)
@@ -53,6 +55,10 @@ class DetailPane(QWidget):
         self.export: QPushButton = button("&Export what belongs to it…", icon="export", primary=True)
         self.export.setAccessibleName("Export what belongs to this record")
         self.export.setToolTip("Export this record and everything that belongs to it (Ctrl+E)")
+        self.clone: QPushButton = button("C&lone what belongs to it…", icon="copy")
+        self.clone.setAccessibleName("Clone what belongs to this record")
+        self.clone.setToolTip("Make a catalog of this record and everything that belongs to it (Ctrl+L)")
+        self.clone.clicked.connect(lambda: self.clone_wanted.emit(self._rid))
         self.export.clicked.connect(lambda: self.export_wanted.emit(self._rid))
         self.picture = Picture("Picture of the chosen record")
         self.picture_note = label("", "caption", "muted", wrap=True)
@@ -76,6 +82,7 @@ class DetailPane(QWidget):
         body.setSpacing(SPACE_3)
         body.addLayout(head)
         body.addWidget(self.export)
+        body.addWidget(self.clone)
         body.addWidget(self.busy)
         body.addWidget(self.picture)
         body.addWidget(self.picture_note)
@@ -118,6 +125,7 @@ class DetailPane(QWidget):
         self.rid.set_text(found.rid)
         self.rid.setVisible(bool(found.rid))
         self.export.setVisible(bool(found.rid))
+        self.clone.setVisible(bool(found.rid))
         clear(self._fields)
         for column in model.columns:
             value = model.value(number, column.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -87,7 +88,9 @@ class CatalogPage(QWidget):
         self.tables.chosen.connect(self._table_chosen)
         self.rows.current.connect(self._row_chosen)
         self.rows.export_wanted.connect(self._export)
+        self.rows.clone_wanted.connect(self._clone)
         self.detail.export_wanted.connect(self._export)
+        self.detail.clone_wanted.connect(self._clone)
         self.detail.link.connect(self._follow)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
@@ -132,6 +135,20 @@ class CatalogPage(QWidget):
             self._open(host, catalog), "open a catalog", lambda fault: panel.show_error(as_error(fault), host)
         )
         panel.wait(f"Opening catalog {catalog} on {host}", self._running)
+
+    def open_record(self, host: str, catalog: str, rid: str) -> None:
+        """Open a catalog, where it is not open already, and go to a record."""
+
+        async def go() -> None:
+            running = self._running
+            if running is not None and running.task is not None:
+                await asyncio.wait([running.task])
+            if self._opened is not None and (self._opened.host, self._opened.catalog.id) == (host, catalog):
+                self.rid.setText(rid)
+                self._find()
+
+        self.open(host, catalog)
+        spawn(go(), "go to a record")
 
     async def _open(self, host: str, catalog: str) -> None:
         bridge = self._window.bridge
@@ -201,6 +218,10 @@ class CatalogPage(QWidget):
     def _export(self, rid: str) -> None:
         if self._opened is not None:
             self._window.start_export(self._opened.host, self._opened.catalog.id, rid)
+
+    def _clone(self, rid: str) -> None:
+        if self._opened is not None:
+            self._window.start_clone(self._opened.host, self._opened.catalog.id, rid)
 
     def _follow(self, name: TableName, column: str, value: str) -> None:
         """Go to the rows of a table that hold a value."""

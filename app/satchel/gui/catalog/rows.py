@@ -37,6 +37,7 @@ class RowsPane(QWidget):
 
     current = Signal(int)
     """The place of the row that the cursor is on; -1: none."""
+    clone_wanted = Signal(str)
     export_wanted = Signal(str)
     """A RID."""
 
@@ -72,6 +73,10 @@ class RowsPane(QWidget):
         dress(self.export_action, "export")
         self.export_action.triggered.connect(self._export)
         self.view.row_actions.append(self.export_action)
+        self.clone_action = QAction("C&lone what belongs to this record…", self)
+        dress(self.clone_action, "copy")
+        self.clone_action.triggered.connect(self._clone)
+        self.view.row_actions.append(self.clone_action)
 
         self.busy = BusyLine()
         self.busy.cancelled.connect(self._cancel)
@@ -244,6 +249,11 @@ class RowsPane(QWidget):
     def _now(self) -> None:
         self._typing.stop()
         self.reload()
+
+    def _clone(self) -> None:
+        found = self.model.row(self.view.currentIndex().row())
+        if found is not None and found.rid:
+            self.clone_wanted.emit(found.rid)
 
     def _export(self) -> None:
         found = self.model.row(self.view.currentIndex().row())

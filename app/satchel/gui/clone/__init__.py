@@ -1,0 +1,1 @@
+"""What a clone has to say: its report as a tree."""
