@@ -7,6 +7,7 @@ from argparse import Namespace
 from satchel.cli.output import Output
 from satchel.cli.parser import Parser, path
 from satchel.cli.tables import columns
+from satchel.core.bags.inside.plain import one_line
 from satchel.core.bags.inspecting import InspectRequest, InspectResult
 from satchel.core.words import count, size
 
@@ -14,12 +15,15 @@ from satchel.core.words import count, size
 def define(parser: Parser) -> None:
     """Its options."""
     parser.add_argument("path", type=path, metavar="PATH", help="the bag's folder or archive")
+    parser.add_argument(
+        "--columns", action="store_true", help="read all records: what each column holds, and what links the tables"
+    )
     parser.set_defaults(run=inspect)
 
 
 def request_of(options: Namespace) -> InspectRequest:
     """The request that the options stand for."""
-    return InspectRequest(path=options.path)
+    return InspectRequest(path=options.path, columns=options.columns)
 
 
 def inspect(options: Namespace, output: Output) -> int:
@@ -53,7 +57,29 @@ def told(result: InspectResult) -> str:
             "",
             columns([("  Table", "rows"), *((f"  {t.name}", f"{t.rows:,}") for t in result.tables)], right=(1,)),
         ]
+    lines += _records(result)
     return "\n".join([*lines, "", "Nothing was checked; `satchel validate` does."])
+
+
+def _records(result: InspectResult) -> list[str]:
+    """What the columns hold and what links the tables."""
+    lines: list[str] = []
+    for table in result.records:
+        lines += ["", f"{one_line(table.name)}: {count(table.rows, 'rows')}"]
+        rows = [("  column", "type", "empty", "different", "")]
+        links = {link.columns: link for link in result.links if link.table == table.path}
+        names = {each.path: each.name for each in result.records}
+        for column in table.columns:
+            link = links.get((column.name,))
+            guessed = " (guessed)" if link is not None and link.guessed else ""
+            to = f"-> {names.get(link.target, link.target)}({link.target_columns[0]}){guessed}" if link else ""
+            different = f"{column.distinct:,}" if column.distinct is not None else ">200"
+            rows.append((f"  {one_line(column.name)}", column.type, f"{column.empty:,}", different, one_line(to)))
+        lines.append(columns(rows, right=(2, 3)))
+        lines += [f"  {problem.message}" for problem in table.problems[:5]]
+        if table.problem_count > 5:
+            lines.append(f"  and {table.problem_count - 5:,} more.")
+    return lines
 
 
 def _remote(result: InspectResult) -> str:

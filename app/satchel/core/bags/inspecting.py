@@ -21,6 +21,8 @@ from typing import IO
 import msgspec
 
 from satchel.core.bags.digests import PIECE, StoppedError
+from satchel.core.bags.inside.described import Described
+from satchel.core.bags.inside.tasks import Link
 from satchel.core.bags.manifests import decode_path
 from satchel.core.bags.reading import Bag, is_file, is_folder, open_bag
 from satchel.core.bags.threads import in_thread
@@ -41,6 +43,8 @@ class InspectRequest(Request, tag="inspect", frozen=True, kw_only=True):
     """Look what a bag is."""
 
     path: str
+    columns: bool = False
+    """Read all records, and say what their columns hold and what links them."""
 
     @property
     def title(self) -> str:
@@ -95,6 +99,9 @@ class InspectResult(Result, tag="inspect", frozen=True, kw_only=True):
     tables: tuple[Table, ...]
     size: int | None
     """Bytes of the archive; None for a folder."""
+    records: tuple[Described, ...] = ()
+    links: tuple[Link, ...] = ()
+    """Of the records, where they were asked for."""
 
 
 async def run(request: InspectRequest, context: Context) -> InspectResult:
@@ -107,7 +114,13 @@ async def run(request: InspectRequest, context: Context) -> InspectResult:
     taken = context.folder / "tags"
     try:
         with context.stage("look", f"Look at {path.name}") as stage:
-            return await in_thread(context.cancelled, _look, path, taken, stage, context.cancelled)
+            found = await in_thread(context.cancelled, _look, path, taken, stage, context.cancelled)
+        if not request.columns:
+            return found
+        from satchel.core.bags.inside.summary import describe
+
+        records, links = await describe(request.path, context)
+        return msgspec.structs.replace(found, records=records, links=links)
     finally:
         await asyncio.to_thread(shutil.rmtree, taken, ignore_errors=True)
 
