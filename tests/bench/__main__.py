@@ -1,6 +1,6 @@
 """`make bench`: Satchel beside its peers, on this machine, in the same run.
 
-    python -m bench [export] [fetch] [window] [startup] [sandbox] [validate] [archive] [clone] [--runs N]
+    python -m bench [export] [fetch] [window] [startup] [sandbox] [spec] [validate] [archive] [clone] [--runs N]
 
 Runs are interleaved (ours, theirs, ours, theirs, ...) and medians are printed with their spread, for these machines are
 noisy. Nothing is asserted: a figure that misses its goal is printed as a miss.
@@ -12,7 +12,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import archive, clone, export, fetch, sandbox, startup, validate, window
+from bench import archive, clone, export, fetch, sandbox, spec, startup, validate, window
 
 BENCHES: dict[str, Callable[[int], None]] = {
     "export": export.main,
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[int], None]] = {
     "window": window.main,
     "startup": startup.main,
     "sandbox": sandbox.main,
+    "spec": spec.main,
     "validate": validate.main,
     "archive": archive.main,
     "clone": clone.main,

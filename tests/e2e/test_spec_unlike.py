@@ -162,7 +162,7 @@ async def test_nothing_is_written_outside(sandbox: SandboxProcess, tmp_path: Pat
 
 
 async def test_a_long_query_that_chaise_leaves_out_is_run_and_told(sandbox: SandboxProcess, tmp_path: Path) -> None:
-    rids = ",".join(["1-002A", *(f"9-{n:04d}" for n in range(1, 566))])
+    rids = ",".join(["1-002A", *(f"9-{n:04d}" for n in range(1, 568))])
     document = bagged(step("csv", f"/entity/eye:Subject/RID=any({rids})@sort(RID)", "Subject"))
     query = document["catalog"]["query_processors"][0]["processor_params"]["query_path"]
     assert len(query) > 4000
