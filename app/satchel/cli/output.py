@@ -111,6 +111,8 @@ class JsonOutput(Output):
         from satchel.core.secrets import redact
 
         told = {"event": "error", "kind": str(error.kind), "message": redact(error.message), "hint": self._hint(error)}
+        if name := getattr(error, "name", ""):
+            told["name"] = str(name)
         if error.detail:
             told["detail"] = redact(error.detail)
         if self.job:

@@ -28,6 +28,7 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import report
 from satchel.core.export.assets import Assets, listed
 from satchel.core.export.choosing import Chooser, asset_totals, chosen
+from satchel.core.export.errors import naming
 from satchel.core.export.finishing import (
     check_folder,
     clear,
@@ -82,7 +83,7 @@ async def run(request: ExportRequest, context: Context) -> ExportResult:
         try:
             await still_signed_in(session)
             context.checkpoint(_GATHERED, True)
-            with await _solved(gathered, request, context) as found:
+            with await _solved(gathered, request, context) as found, naming():
                 return await _Export(request, context, catalog, gathered, found, goal).run()
         finally:
             gathered.close()
