@@ -30,7 +30,7 @@ def define(parser: Parser) -> None:
     parser.add_argument(
         "--audit", type=path, metavar="FILE.csv", help="write a list of RID, old and new address of every changed row"
     )
-    parser.add_argument("--chunk-size", type=_bytes, metavar="BYTES", help="of large files' pieces (default 10 MiB)")
+    parser.add_argument("--chunk-size", type=_bytes, metavar="BYTES", help="of large files' pieces (default 5 MiB)")
     parser.add_argument(
         "--chunked-above", type=_bytes, metavar="BYTES", help="larger files go in pieces (default 100,000,000)"
     )

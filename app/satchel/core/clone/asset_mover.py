@@ -28,10 +28,10 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context
 
 MEBI = 1 << 20
-SMALL = 4 * MEBI
+SMALL = MEBI
 """Bytes of a file that passes through memory."""
 CHUNKED_ABOVE = 100_000_000
-CHUNK = 10 * MEBI
+CHUNK = 5 * MEBI
 MOST_CHUNKS = 10_000
 """What stores on S3 allow; an upload of more bytes has larger chunks."""
 LARGE_AT_ONCE = 3

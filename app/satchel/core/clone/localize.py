@@ -40,7 +40,7 @@ async def run(request: LocalizeRequest, context: Context) -> LocalizeResult:
     """
     limits = Limits(chunked_above=request.chunked_above, chunk=request.chunk)
     if limits.chunk < 1 or limits.chunked_above < 0:
-        raise SatchelError(Kind.USAGE, "A chunk has at least one byte.", "Leave it out; 10 MiB is usual.")
+        raise SatchelError(Kind.USAGE, "A chunk has at least one byte.", "Leave it out; 5 MiB is usual.")
     named = [host_name(request.source_host)] if request.source_host else []
     namespace = namespace_of(request)
     audit = _Audit(request.audit) if request.audit else None

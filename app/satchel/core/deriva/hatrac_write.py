@@ -135,7 +135,14 @@ class HatracWriter:
         # Looked for first: whoever may write into a namespace need not own it, and a PUT would be refused.
         looked = await self.session.request("HEAD", path, also=(401, 403, 404, 409))
         if looked.status == 404:
-            answer = await self.session.request("PUT", path, headers={"Content-Type": NAMESPACE}, also=(409,))
+            answer = await self.session.request("PUT", path, headers={"Content-Type": NAMESPACE}, also=(403, 409))
+            if answer.status == 403:
+                raise SatchelError(
+                    Kind.NOT_ALLOWED,
+                    f"You may not make {path} on {self.session.host}.",
+                    "Choose a namespace below one that you may write to, or ask the server's administrator for it.",
+                    answer.text,
+                )
             if answer.status != 409:
                 return True
             if "already" in answer.text:
