@@ -15,7 +15,7 @@ from satchel.cli.output import Output
 from satchel.cli.parser import Parser
 from satchel.cli.tables import columns
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.jobs.journal import Journal
+from satchel.core.jobs.journal import Entry, Journal
 from satchel.core.jobs.past import past_view
 from satchel.core.jobs.views import ALIVE, RESUMABLE, JobView
 from satchel.core.paths import Home
@@ -34,6 +34,9 @@ def define(parser: Parser) -> None:
     )
     parser.add_argument("id", nargs="?", metavar="ID", help="the job's id, as `satchel jobs list` shows it")
     parser.add_argument("--log", action="store_true", help="with show: all lines of the job's log")
+    parser.add_argument(
+        "--keep", action="store_true", help="with discard of a clone: leave the catalog that it made on its server"
+    )
     parser.set_defaults(run=jobs)
 
 
@@ -142,11 +145,30 @@ def _cancel(options: Namespace, output: Output) -> int:
 
 def _discard(options: Namespace, output: Output) -> int:
     with _journal() as journal:
-        journal.job(options.id)  # that there is one
+        entry = journal.job(options.id)  # that there is one
+        if entry.kind == "clone" and entry.state in RESUMABLE and not options.keep:
+            _tell_of_a_catalog(entry, journal.kept(options.id))
         journal.discard(options.id)
     said = f"Job {options.id} is forgotten, with what it left behind."
     output.result({"result": "discard", "id": options.id}, lambda: said)
     return 0
+
+
+def _tell_of_a_catalog(entry: Entry, kept: dict[str, Any]) -> None:
+    """A clone that did not end has made a catalog, which would be nobody's any more. Raises SatchelError."""
+    from satchel.core.clone.removing import leftover
+    from satchel.core.clone.request import CloneRequest
+    from satchel.core.jobs import registry
+
+    request = registry.decode_request(entry.request)
+    left = leftover(request, kept) if isinstance(request, CloneRequest) else None
+    if left is not None and left.made:
+        raise SatchelError(
+            Kind.USAGE,
+            f"Job {entry.id} has made {left}.",
+            f"`satchel clone --delete {entry.id}` deletes both; "
+            f"`satchel jobs discard {entry.id} --keep` forgets the job and leaves the catalog to you.",
+        )
 
 
 def _text(view: JobView) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from satchel.cli.clone import request_of as clone_of
 from satchel.cli.diff import request_of as diff_of
 from satchel.cli.export import request_of
 from satchel.cli.inspect import request_of as inspect_of
@@ -25,6 +26,7 @@ from satchel.core.bags.packing import ArchiveRequest
 from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
+from satchel.core.clone.request import CloneRequest, Selection
 from satchel.core.export.request import ExportRequest, Offers
 from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.flows.command import arguments, command_line
@@ -166,3 +168,56 @@ def test_what_the_command_does_anyway_is_left_out() -> None:
 def test_a_request_without_command_is_refused() -> None:
     with pytest.raises(TypeError, match="no command"):
         command_line(Request())
+
+
+@st.composite
+def clones(draw: st.DrawFn) -> CloneRequest:
+    """Clones of a catalog or a bag, to the same server or another."""
+    bag = draw(st.none() | paths)
+    access = draw(accesses)
+    there = draw(
+        st.none() | st.builds(Access, ca=st.just(access.ca) | st.lists(paths, min_size=1).map(tuple), credential=paths)
+    )
+    some = st.lists(tables, max_size=2).map(tuple)
+    keys = draw(st.lists(tables, max_size=4, unique=True))
+    strategies = st.sampled_from(["fail", "delete", "nullify"])
+    schemas = st.lists(plain, max_size=2).map(tuple)
+    return CloneRequest(
+        host="" if bag else draw(hosts),
+        catalog="" if bag else draw(catalogs),
+        rid="" if bag else draw(rids),
+        snapshot=draw(st.none() | rids),
+        from_bag=bag,
+        to_host=draw(hosts) if bag else draw(st.none() | hosts),
+        to_catalog=draw(st.none() | catalogs),
+        access=access,
+        dest_access=there,
+        selection=Selection(
+            exclude=draw(some),
+            exclude_schemas=draw(schemas),
+            include=draw(some),
+            include_schemas=draw(schemas),
+            follow=tuple(keys[:2]),
+            stop=tuple(keys[2:]),
+            vocabularies=draw(st.sampled_from(["whole", "used", "none"])),
+            associations=draw(st.booleans()),
+            by_annotation=draw(st.booleans()),
+        ),
+        assets=draw(st.sampled_from(["none", "references", "full"])),
+        orphans=draw(strategies),
+        orphans_for=draw(st.dictionaries(tables, strategies, max_size=2)),
+        copy_annotations=draw(st.booleans()),
+        copy_policy=draw(st.booleans()),
+        prune_hidden_fkeys=draw(st.booleans()),
+        truncate_oversized=draw(st.booleans()),
+        concurrency=draw(st.integers(1, 64)),
+        alias=draw(st.none() | plain),
+        add_ml_schema=draw(st.booleans()),
+        reinitialize_dataset_versions=draw(st.booleans()),
+        dry_run=draw(st.booleans()),
+    )
+
+
+@given(clones())
+def test_a_clone_is_read_back(request: CloneRequest) -> None:
+    assert clone_of(parse(shlex.split(command_line(request))[1:])) == request
