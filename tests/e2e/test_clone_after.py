@@ -167,7 +167,7 @@ async def datasets(session: Session) -> str:
     return number
 
 
-async def test_each_dataset_gets_one_version_whose_snapshot_the_clone_has(sandbox, empty_sandbox, tmp_path):
+async def test_f27_each_dataset_gets_one_version_whose_snapshot_the_clone_has(sandbox, empty_sandbox, tmp_path):
     async with two(sandbox, empty_sandbox) as (source, session):
         number, clone = await datasets(source), await datasets(session)
         work = await work_of(source, number, session, clone, tmp_path)
@@ -198,7 +198,9 @@ async def test_each_dataset_gets_one_version_whose_snapshot_the_clone_has(sandbo
         assert work.outcome["datasets_reinitialized"] == 3
 
 
-async def test_an_alias_is_never_taken_from_another_catalog(sandbox, empty_sandbox, tmp_path):
+async def test_f31_an_alias_is_never_taken_from_another_catalog_and_its_failure_is_told(
+    sandbox, empty_sandbox, tmp_path
+):
     async with two(sandbox, empty_sandbox) as (source, session):
         number, clone, other = await make(source, EYE), await make(session, EYE), await make(session, EYE)
         work = await work_of(source, number, session, clone, tmp_path, alias=f"lab-{clone}")
@@ -235,7 +237,7 @@ async def test_chaise_begins_with_the_roots_table(sandbox, empty_sandbox, tmp_pa
         }
 
 
-async def test_where_a_clone_came_from_is_kept_with_it(sandbox, empty_sandbox, tmp_path):
+async def test_f20_f21_where_a_clone_came_from_is_kept_with_it(sandbox, empty_sandbox, tmp_path):
     async with two(sandbox, empty_sandbox) as (source, session):
         number, clone = await make(source, EYE), await make(session, EYE)
         work = await work_of(source, number, session, clone, tmp_path, orphans="delete")
@@ -254,7 +256,7 @@ async def test_where_a_clone_came_from_is_kept_with_it(sandbox, empty_sandbox, t
         assert (await annotations(work))[TAG] == note
 
 
-async def test_who_made_the_rows_comes_along(sandbox, empty_sandbox, tmp_path):
+async def test_f18_who_made_the_rows_comes_along(sandbox, empty_sandbox, tmp_path):
     async with two(sandbox, empty_sandbox) as (source, session):
         number, clone = await make(source, EYE), await make(session, EYE)
         people = [{"ID": f"https://id.example.org/{n}", "Full_Name": f"Person {n}"} for n in range(3)]
@@ -280,7 +282,7 @@ async def test_who_made_the_rows_comes_along(sandbox, empty_sandbox, tmp_path):
         assert [issue.row_count for issue in work.findings.issues] == [1]
 
 
-async def test_policies_that_do_not_come_along_or_cannot_hold_are_told(sandbox, empty_sandbox, tmp_path):
+async def test_f23_policies_that_do_not_come_along_or_cannot_hold_are_foreseen(sandbox, empty_sandbox, tmp_path):
     async with session_of(empty_sandbox) as source, session_of(sandbox) as session:
         number, clone = await make(source, EYE), await make(session, EYE)
         base = f"/ermrest/catalog/{number}"

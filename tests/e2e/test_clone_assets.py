@@ -5,16 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from catalog_maker import T
+from e2e.test_localize_faults import kill_until_done
 from sandbox_catalog import make, session_of
+from sandbox_process import start_sandbox
 from satchel.core.clone.asset_mover import Limits
 from satchel.core.clone.assets import AssetsCopied, copy_assets, referring
+from satchel.core.clone.request import CloneRequest
+from satchel.core.clone.runner import run
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.hatrac_write import HatracWriter
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.session import Session
 from satchel.core.jobs.state import local_context
-from two_sites import put, read, row
+from two_sites import access, put, read, row
 
 IMAGE = TableName("eye", "Image")
 
@@ -42,7 +48,7 @@ async def urls(catalog: Catalog) -> dict[str, str]:
     return {r["RID"]: r["URL"] for r in await catalog.rows("entity/eye:Image")}
 
 
-async def test_files_keep_their_names_at_the_other_site(sandbox, empty_sandbox, tmp_path):
+async def test_f26_files_keep_their_names_at_the_other_site(sandbox, empty_sandbox, tmp_path):
     async with session_of(empty_sandbox) as source, session_of(sandbox) as session:
         first = await put(source, "/hatrac/study/a/one%20x.bin", b"one")
         second = await put(source, "/hatrac/study/a/one%20x.bin", b"another")
@@ -80,6 +86,35 @@ async def test_files_keep_their_names_at_the_other_site(sandbox, empty_sandbox, 
         assert await urls(catalog) == now
 
 
+@pytest.mark.parametrize("mode", ["none", "references", "full"])
+async def test_f26_each_asset_mode_does_what_it_says(mode, sandbox, empty_sandbox, tmp_path):
+    where = access(tmp_path, sandbox, empty_sandbox)
+    asked = CloneRequest(
+        host=sandbox.host, catalog=sandbox.catalog, rid=sandbox.root, to_host=empty_sandbox.host, access=where,
+        orphans="delete", assets=mode,
+    )  # fmt: skip
+    found = await run(asked, local_context(tmp_path / "job"))
+    assert found.verified
+    async with session_of(sandbox) as source, session_of(empty_sandbox) as session:
+        clone = await urls(Catalog(session, found.catalog_id))
+        before = await urls(Catalog(source, sandbox.catalog))
+        if mode == "none":
+            assert clone == {}
+            assert found.report.summary.orphan_rows_removed > 0, "what refers to images is an orphan"
+            return
+        assert clone
+        for rid, url in clone.items():
+            if mode == "references":
+                assert url == f"https://{source.host}{before[rid]}"
+            else:
+                assert url.startswith("/hatrac/")
+        if mode == "full":
+            table = next(t for t in found.report.tables if t.table == "eye:Image")
+            assert table.assets == len(clone)
+            for rid in list(clone)[:5]:
+                assert await read(session, clone[rid]) == await read(source, before[rid])
+
+
 async def test_other_peoples_objects_of_the_same_name_are_let_be(sandbox, empty_sandbox, tmp_path):
     async with session_of(empty_sandbox) as source, session_of(sandbox) as session:
         theirs = await put(session, "/hatrac/taken/a.bin", b"theirs")
@@ -115,3 +150,34 @@ async def test_within_one_server_the_source_keeps_its_objects(sandbox, tmp_path)
         acls = await HatracWriter(session).acls(f"/hatrac/clone-{catalog.id}/own")
         assert acls is not None
         assert acls["subtree-read"] == ["*"]
+
+
+@pytest.mark.slow
+async def test_f28_killed_while_it_copies_files_it_comes_to_the_same(empty_sandbox, tmp_path):
+    with start_sandbox("--demo", "small", "--latency", "15", "--bandwidth", "2") as slow:
+        where = access(tmp_path, slow, empty_sandbox)
+        trust = [part for ca in where.ca for part in ("--ca", ca)]
+        words = [
+            slow.host,
+            slow.catalog,
+            slow.root,
+            "--to",
+            empty_sandbox.host,
+            "--assets",
+            "full",
+            "--orphans",
+            "delete",
+        ]
+        words += [*trust, "--credential", str(where.credential), "--json"]
+        found = await kill_until_done(empty_sandbox, tmp_path / "home", ["clone", *words], 10)
+        assert found["verified"] is True
+        async with session_of(slow) as source, session_of(empty_sandbox) as session:
+            clone = await urls(Catalog(session, str(found["catalog_id"])))
+            before = await urls(Catalog(source, slow.catalog))
+            assert clone
+            for rid, url in clone.items():
+                assert url.startswith("/hatrac/")
+                assert await read(session, url) == await read(source, before[rid])
+            versions = await Catalog(session, str(found["catalog_id"])).rows("entity/deriva-ml:Dataset_Version")
+            fresh = [v for v in versions if str(v["Description"]).startswith("Cloned from")]
+            assert len(fresh) == found["datasets_reinitialized"]

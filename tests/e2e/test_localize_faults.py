@@ -48,9 +48,8 @@ async def test_servers_that_fail_and_cut_change_nothing(tmp_path):
                 assert await read(session, after[rid]["URL"]) == data
 
 
-async def _kill_until_done(box: SandboxProcess, home: Path, options: list[str], kills: int) -> dict[str, object]:
-    """Run the command, kill it again and again, resume it. Returns its result."""
-    arguments = ["localize", *options]
+async def kill_until_done(box: SandboxProcess, home: Path, arguments: list[str], kills: int) -> dict[str, object]:
+    """Run a command, kill it again and again, resume it. Returns its result."""
     chance = random.Random(7)
     for n in range(kills + 1):
         process = satchel(box, home, *arguments)
@@ -93,7 +92,7 @@ async def test_killed_again_and_again_it_comes_to_the_same(tmp_path):
             audit = tmp_path / "audit.csv"
             options = [dest_box.host, catalog, IMAGES, *trust, "--credential", str(where.credential), *chunks]
             options += ["--audit", str(audit), "--json"]
-            found = await _kill_until_done(dest_box, tmp_path / "home", options, 8)
+            found = await kill_until_done(dest_box, tmp_path / "home", ["localize", *options], 8)
             assert (found["processed"], found["failed"], found["skipped"]) == (302, 0, 0)
             after = await rows_of(session, catalog)
             assert len({r["URL"] for r in after.values()}) == 302
