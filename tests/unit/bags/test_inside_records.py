@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -338,3 +339,22 @@ def test_keys_of_two_columns_are_found_together(tmp_path: Path) -> None:
     path, form = table(tmp_path, "a,b\nx,yz\nxy,z\n,z\n")
     done = do(KeysTask(path=str(path), form=form, out=str(tmp_path / "keys"), columns=(0, 1)))
     assert done.rows == 3
+
+
+def test_half_characters_numbers_without_end_and_deep_nests_do_no_harm(tmp_path: Path) -> None:
+    path, form = table(tmp_path, '{"a\\ud800": 1, "b": "\\udc00x"}\n{"b": ' + "9" * 5000 + '}\n{"b": 2}\n', "t.jsonl")
+    assert form.columns == ("b",)
+    done = do(ProfileTask(path=str(path), form=form))
+    msgspec.json.encode(done)
+    assert [problem.line for problem in done.problems] == [2]
+    assert done.extra == ("a?",)
+    found = Records(path, "t.jsonl", form, tmp_path)
+    found._put(0, form.start, form.line)
+    assert found.page(found.plain, 0).rows[0].cells == ("?x",)
+    deep = tmp_path / "deep.json"
+    deep.write_text('[{"a": 1},\n{"a": ' + "[" * 200_000 + "]" * 200_000 + "}]")
+    form_ = form_of(deep)
+    assert form_ is not None
+    done = do(ProfileTask(path=str(deep), form=form_))
+    assert done.rows <= 1
+    assert done.problems

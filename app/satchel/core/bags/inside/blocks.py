@@ -31,8 +31,6 @@ _TRIES = 64
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(rb"\n(?=[ \t\r]*(?:\n|\Z))")
 
-csv.field_size_limit(1 << 30)
-
 
 class Block(NamedTuple):
     """Whole records, one after the other."""
@@ -107,7 +105,9 @@ def blocks(
         else:
             rest, wanted = data, max(size, len(data))
             if len(rest) > LONGEST:
-                raise DamagedError(name, number, "this row has no end; a quotation mark may be missing before it.")
+                csv_ = form.kind == "csv"
+                what = "this row has no end; a quotation mark may be missing before it." if csv_ else "this is no JSON."
+                raise DamagedError(name, number, what)
         if ended or (final and not (end and rest)):
             return
 
@@ -249,11 +249,16 @@ def values(block: Block, form: Form) -> list[list[Any]]:
     """The values of a block's records, each as many as there are columns; damage is passed over."""
     width = len(form.columns)
     if form.kind == "csv":
-        text = io.StringIO(block.data.decode(form.encoding, "replace"), newline="")
-        found = [row for row in csv.reader(text, delimiter=form.delimiter) if row]
+        found = [row for row in _reader(block, form) if row]
     else:
         found = [record.values for record in records(block, form)]
     return [row if len(row) == width else (row + [""] * width)[:width] for row in found]
+
+
+def _reader(block: Block, form: Form) -> Any:
+    # The limit is all modules' in common, and some set it back.
+    csv.field_size_limit(1 << 30)
+    return csv.reader(io.StringIO(block.data.decode(form.encoding, "replace"), newline=""), delimiter=form.delimiter)
 
 
 def records(block: Block, form: Form) -> Iterator[RecordAt]:
@@ -272,7 +277,7 @@ def records(block: Block, form: Form) -> Iterator[RecordAt]:
 
 def _csv_records(block: Block, form: Form) -> Iterator[RecordAt]:
     ends = [0, *accumulate(map(len, block.data.splitlines(keepends=True)))]
-    reader = csv.reader(io.StringIO(block.data.decode(form.encoding, "replace"), newline=""), delimiter=form.delimiter)
+    reader = _reader(block, form)
     before = 0
     width = len(form.columns)
     for row in reader:

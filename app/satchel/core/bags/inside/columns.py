@@ -135,7 +135,11 @@ class _Found:
             empty=self.empty,
             filled=self.filled,
             distinct=len(counts) if counts is not None else None,
-            values=tuple((text[:LONGEST_VALUE], n) for text, n in counts.most_common()) if few and counts else (),
+            values=tuple((_tellable(text), n) for text, n in counts.most_common()) if few and counts else (),
             longest=self.longest,
             sure=sure,
         )
+
+
+def _tellable(text: str) -> str:
+    return text[:LONGEST_VALUE].encode("utf-8", "replace").decode()

@@ -183,8 +183,14 @@ def _objects(data: bytes) -> list[dict[str, Any]]:
 
 
 def keys_of(objects: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The keys of objects in the order in which they appear."""
-    return tuple(list(dict.fromkeys(key for each in objects for key in each))[:MOST_COLUMNS])
+    """The keys of objects in the order in which they appear, those that are text."""
+    keys = dict.fromkeys(key for each in objects for key in each)
+    return tuple([key for key in keys if is_text(key)][:MOST_COLUMNS])
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written: JSON may say half a character."""
+    return text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def lines_in(data: bytes) -> int:

@@ -36,6 +36,8 @@ from satchel.core.words import size as said_size
 
 LARGEST_MEMBER = 1 << 30
 """Bytes of a member of an archive that is taken out to be looked at."""
+MOST_RATIO = 400
+"""Bytes of a large member for each byte in the archive; more is made to fill disks."""
 LARGEST_TEXT = 1 << 18
 """Bytes of a text that are shown in one go."""
 LARGEST_PICTURE = 64 << 20
@@ -294,7 +296,11 @@ class Inside:
                     return None
                 if stat.S_ISLNK(info.external_attr >> 16):
                     return None
-                if info.file_size > LARGEST_MEMBER:
+                if info.flag_bits & 1:
+                    message = f"{path} is encrypted."
+                    raise SatchelError(Kind.INVALID, message, "Unpack the archive with a program that knows passwords.")
+                bomb = info.file_size > LARGE_ZIP and info.file_size > MOST_RATIO * info.compress_size
+                if info.file_size > LARGEST_MEMBER or bomb:
                     raise _too_large(path, info.file_size)
                 with archive.open(info) as source, part.open("wb") as target:
                     taken = 0

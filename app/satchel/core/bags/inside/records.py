@@ -393,6 +393,8 @@ def _cell(value: Any) -> str | None:
     if value is None:
         return None
     text = display(value)
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")  # JSON may say half a character
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"
 
 

@@ -237,7 +237,7 @@ def _whole(block: Block, form: Form, damage: _Damage, extra: dict[str, None]) ->
             damage.row(record.line, record.problem)
         for key in record.extra:
             if len(extra) < MOST_EXTRA:
-                extra.setdefault(key)
+                extra.setdefault(key.encode("utf-8", "replace").decode())
         rows.append(record.values if len(record.values) == width else [None] * width)
     return rows
 
