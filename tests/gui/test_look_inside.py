@@ -323,23 +323,20 @@ def test_f5_shows_what_has_come_since(window: MainWindow, in_loop: InLoop, tmp_p
     in_loop(body)
 
 
-def test_closing_satchel_leaves_nothing_behind(
-    window: MainWindow, in_loop: InLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
+def test_closing_satchel_leaves_nothing_behind(window: MainWindow, in_loop: InLoop, tmp_path: Path) -> None:
+    cache = tmp_path / "home" / "cache"
     bag = rich_bag(tmp_path / "bag")
 
     async def body() -> None:
         inside = opened(window, bag)
         await ready(inside)
         await table(inside, SUBJECT)
-        assert list((tmp_path / "temporary").iterdir())
+        assert list(cache.glob("look-*"))
         window.ended.emit()
         await window.bridge.stop()
 
     in_loop(body)
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list(cache.glob("look-*")) == []
 
 
 def test_what_cannot_be_looked_into_is_said(window: MainWindow, in_loop: InLoop, tmp_path: Path) -> None:

@@ -26,6 +26,11 @@ STUDIES = b"RID,Title\n1-AAAA,One\n1-BBBB,Two\n"
 SUBJECTS = b"RID,Study,Part_Of\n2-AAAA,1-AAAA,\n2-BBBB,1-AAAA,2-AAAA\n2-CCCC,1-BBBB,2-AAAA\n"
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SATCHEL_HOME", str(tmp_path / "home"))
+
+
 def looked(path: Path, body: Callable[[Inside], Awaitable[None]]) -> None:
     async def whole() -> None:
         inside = await open_inside(str(path))
@@ -287,6 +292,22 @@ def test_links_are_found_and_followed(tmp_path: Path, form: str, schema: bool) -
         assert view.title == "Study 1-AAAA"
 
     looked(path, body)
+
+
+def test_what_a_crash_left_is_removed_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    bag = deriva_bag(tmp_path / "bag")
+    left = tmp_path / "home" / "cache" / "look-left"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    (left / "order-1").write_bytes(b"x")
+
+    async def body(inside: Inside) -> None:
+        assert not left.exists()
+        other = await open_inside(str(bag))
+        assert inside.work.is_dir()
+        await other.close()
+
+    looked(bag, body)
 
 
 def test_what_cannot_be_looked_into_is_said(tmp_path: Path) -> None:

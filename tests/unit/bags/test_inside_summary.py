@@ -16,6 +16,11 @@ from satchel.core.errors import SatchelError
 from satchel.core.jobs.state import local_context
 
 
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SATCHEL_HOME", str(tmp_path / "home"))
+
+
 def inspected(path: Path, work: Path) -> InspectResult:
     work.mkdir(exist_ok=True)
     return asyncio.run(inspecting.run(InspectRequest(path=str(path), columns=True), local_context(work)))

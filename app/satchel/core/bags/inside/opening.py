@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
 import tarfile
-import tempfile
 import threading
 import zipfile
 import zlib
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from satchel.core.bags.digests import PIECE, StoppedError
+from satchel.core.bags.inside.folder import WorkFolder
 from satchel.core.bags.inside.form import encoding_of, may_hold_records
 from satchel.core.bags.inside.helper import work_out
 from satchel.core.bags.inside.plain import visible
@@ -32,6 +31,7 @@ from satchel.core.bags.reading import Bag, open_bag
 from satchel.core.bags.threads import in_thread
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.opened import opened
+from satchel.core.paths import Home
 from satchel.core.words import size as said_size
 
 LARGEST_MEMBER = 1 << 30
@@ -41,6 +41,8 @@ MOST_RATIO = 400
 LARGEST_TEXT = 1 << 18
 """Bytes of a text that are shown in one go."""
 LARGEST_PICTURE = 64 << 20
+AT_WORK = 2
+"""Processes that make sure of what nobody waits for."""
 LARGE_LISTS = 1 << 20
 LARGE_ZIP = 16 << 20
 """Bytes of a bag's lists, or of an archive, from which on another process reads them."""
@@ -96,7 +98,7 @@ class Inside:
 
     path: Path
     kind: Literal["folder", "zip", "tar"]
-    work: Path
+    folder: WorkFolder
     """For the index and for members that were taken out."""
     bag: Bag | None
     tree: Tree
@@ -109,7 +111,13 @@ class Inside:
     _records: dict[str, Records] = field(default_factory=dict)
     _indexing: asyncio.Task[None] | None = None
     _graph: asyncio.Task[Done] | None = None
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_WORK))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def work(self) -> Path:
+        """See `folder`."""
+        return self.folder.path
 
     def begin(self) -> None:
         """Read its lists behind what is shown. Call it in the engine's loop."""
@@ -166,7 +174,7 @@ class Inside:
 
     def _remove(self) -> None:
         self.tree.close()
-        shutil.rmtree(self.work, ignore_errors=True)
+        self.folder.remove()
 
     # -- the tree -----------------------------------------------------------------------------------------------------
 
@@ -201,7 +209,7 @@ class Inside:
             if path in self._records:
                 return self._records[path]
             self._records[path] = found
-            found.begin()
+            found.begin(self._turns)
         return found
 
     def _show(self, path: str) -> Shown:
@@ -332,7 +340,9 @@ class Inside:
         return await asyncio.shield(self._graph)
 
     async def _make_graph(self) -> Done:
-        return await work_out(await asyncio.to_thread(self._graph_task))
+        task = await asyncio.to_thread(self._graph_task)
+        async with self._turns:
+            return await work_out(task)
 
     def _graph_task(self) -> GraphTask:
         nodes = [node for node in self.tree.records(RECORDS, MOST_TABLES) if node.state in ("here", "unlisted")]
@@ -396,8 +406,12 @@ def _open(path: Path) -> Inside:
         kind = "tar"
     else:
         raise SatchelError(Kind.INVALID, f"{path.name} is no bag.", "Bags are folders, zip or tar files.")
-    work = Path(tempfile.mkdtemp(prefix="satchel-look-"))
-    made = Inside(path, kind, work, bag, Tree(work / "tree.sqlite"))
+    try:
+        folder = WorkFolder(Home.find())
+    except OSError as error:
+        message = "There is no place for what looking into a bag needs."
+        raise SatchelError(Kind.FILES, message, "Make room in Satchel's cache folder.", str(error)) from error
+    made = Inside(path, kind, folder, bag, Tree(folder.path / "tree.sqlite"))
     if bag is not None:
         made.info = tuple(bag.info())
     return made

@@ -151,9 +151,13 @@ class Records:
         made.state.columns = guess.columns()
         return made
 
-    def begin(self) -> None:
-        """Count the rows and make sure of the columns, behind what is shown. Call it in the engine's loop."""
-        self._spawn(self._count_and_read())
+    def begin(self, turns: asyncio.Semaphore | None = None) -> None:
+        """Count the rows and make sure of the columns, behind what is shown. Call it in the engine's loop.
+
+        Args:
+            turns: how many files may be read at once to make sure of their columns.
+        """
+        self._spawn(self._count_and_read(turns or asyncio.Semaphore(1)))
 
     async def settled(self) -> None:
         """Wait until all that was begun is done."""
@@ -173,7 +177,7 @@ class Records:
         task.add_done_callback(self._work.discard)
         return task
 
-    async def _count_and_read(self) -> None:
+    async def _count_and_read(self, turns: asyncio.Semaphore) -> None:
         try:
             if self._size <= SMALL and self.form.kind != "array":
                 await asyncio.to_thread(self.count)
@@ -181,7 +185,8 @@ class Records:
                 # In another process: what counts holds Python for milliseconds, again and again.
                 counted = await work_out(CountTask(path=str(self.path), form=self.form), self._told)
                 self.state.rows, self.state.counted = max(self.state.rows, counted.rows), True
-            done = await work_out(ProfileTask(path=str(self.path), form=self.form), self._told)
+            async with turns:
+                done = await work_out(ProfileTask(path=str(self.path), form=self.form), self._told)
         except SatchelError as error:
             # A file that is damaged somewhere still says which rows come before that.
             self.state.failure, self.state.counted = self.state.failure or error, True

@@ -213,6 +213,7 @@ class TablePane(QWidget):
         if records is None:
             return
         count, _ = records.total(view)
+        self._forget(view)
         self._view = view
         self.model.begin(records.state.columns, count)
         header = self.view.horizontalHeader()
@@ -224,6 +225,15 @@ class TablePane(QWidget):
         if count:
             self.view.go_to_row(0)
 
+    def _forget(self, next_: View | None) -> None:
+        """Of millions of rows an order takes room on the disk. Rows that a link led to can be gone back to."""
+        old = self._view
+        if old is None or old.file is None or old.title or self._records is None:
+            return
+        if next_ is None or next_.file != old.file:
+            self._bridge.finish(source.drop, self._records, old)
+            self._view = None
+
     def stop(self) -> None:
         """Nothing of it is looked at any more."""
         self._looking.stop()
@@ -231,6 +241,7 @@ class TablePane(QWidget):
         if self._reading is not None:
             self._reading.cancel()
         self._give_up()
+        self._forget(None)
 
     def look(self) -> None:
         """See what has been worked out since."""
