@@ -6,6 +6,7 @@ and any broken promise (a path that leads out, memory without bound), is a find.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -18,13 +19,15 @@ from pathlib import Path
 from satchel.core.bags.baginfo import read_info
 from satchel.core.bags.declaration import Declaration, read_declaration
 from satchel.core.bags.extract import extract
-from satchel.core.bags.inspecting import rows_of
+from satchel.core.bags.inspecting import InspectRequest, rows_of
+from satchel.core.bags.inspecting import run as inspect
 from satchel.core.bags.manifests import Entry, Fetch, lines, payload_safe, read_entry, read_fetch
 from satchel.core.bags.problems import Findings, visible
 from satchel.core.bags.profiles import profile_file
 from satchel.core.bags.remote_list import read_remote
 from satchel.core.errors import SatchelError
 from satchel.core.fetching.sources import address
+from satchel.core.jobs.state import local_context
 
 ENCODINGS = ("utf-8", "utf-16", "utf-32", "iso-8859-1", "utf-16-le", "gb18030", "utf-7")
 _STOP = threading.Event()
@@ -101,6 +104,9 @@ def archive(data: bytes) -> None:
         (folder / "into").mkdir()
         with contextlib.suppress(SatchelError):
             extract(folder / "archive", folder / "into")
+        with contextlib.suppress(SatchelError):
+            asyncio.run(inspect(InspectRequest(path=str(folder / "archive")), local_context(folder / "context")))
+        shutil.rmtree(folder / "context")
         assert {path.name for path in folder.iterdir()} <= {"archive", "into"}
         assert not any(path.is_symlink() for path in (folder / "into").rglob("*"))
 

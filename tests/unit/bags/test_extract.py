@@ -153,6 +153,17 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path, into: Path) -> None:
         extract(archive, into)
 
 
+def test_a_zip_of_many_members_behind_something_else_is_read_piece_by_piece(tmp_path: Path, into: Path) -> None:
+    """As one that unpacks itself: places in the list count from where the zip begins."""
+    names = [f"bag/data/{n}/é{n}" for n in range(2_500)]
+    plain = a_zip(tmp_path / "plain.zip", **{name: name.encode() for name in names})
+    archive = tmp_path / "b.zip"
+    archive.write_bytes(b"#!/bin/sh\n" * 100 + plain.read_bytes())
+    bag = extract(archive, into)
+    assert {path.relative_to(into).as_posix() for path in bag.rglob("*") if path.is_file()} == set(names)
+    assert (into / names[-1]).read_bytes() == names[-1].encode()
+
+
 def test_a_member_without_a_name_is_refused(tmp_path: Path, into: Path) -> None:
     archive = a_zip(tmp_path / "b.zip", **{"bag/a": b"1", "xyz": b"2"})
     archive.write_bytes(archive.read_bytes().replace(b"xyz", b"\0yz"))

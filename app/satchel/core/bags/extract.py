@@ -17,13 +17,14 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from satchel.core.bags.digests import PIECE, StoppedError
 from satchel.core.bags.manifests import unsafe_path
+from satchel.core.bags.zip_list import ZipReader
 from satchel.core.errors import Kind, SatchelError
 
 MOST_MEMBERS = 5_000_000
@@ -58,6 +59,13 @@ class _Member:
     refused: str
     """Why it must not be unpacked; empty when it may."""
     open: Callable[[], IO[bytes]]
+
+
+DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
+    RuntimeError, OverflowError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError,
+)  # fmt: skip
+"""What the standard library's readers raise of archives that are damaged: nearly anything, as fuzzing has shown."""
 
 
 def is_archive(path: Path) -> bool:
@@ -97,27 +105,9 @@ def extract(
         OSError: a file cannot be written.
         StoppedError: `stop` was set.
     """
-    try:
-        with closing(_members(archive)) as members:
-            most = None if any_size else max(FREE_OF_RATIO, archive.stat().st_size * MOST_RATIO)
-            _unpack(archive, members, _Disk(into, reserve, most), stop, told)
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        NotImplementedError,
-        OverflowError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise _damaged(archive, error) from error
-    except OSError as error:
-        # A spoilt archive can lead to places in it that cannot be (EINVAL), and says what is wrong without a number.
-        if error.errno not in (None, errno.EINVAL):
-            raise
-        raise _damaged(archive, error) from error
+    with damage_told(archive), closing(_members(archive)) as members:
+        most = None if any_size else max(FREE_OF_RATIO, archive.stat().st_size * MOST_RATIO)
+        _unpack(archive, members, _Disk(into, reserve, most), stop, told)
     # What macOS adds to its archives is no part of them.
     there = sorted(path for path in into.iterdir() if path.name not in ("__MACOSX", ".DS_Store"))
     if len(there) == 1 and there[0].is_dir():
@@ -129,6 +119,20 @@ def extract(
         f"There is no bag in {archive.name}: it holds {len(there)} things side by side and no bagit.txt.",
         "A bag's archive holds one folder, and bagit.txt is in it.",
     )
+
+
+@contextmanager
+def damage_told(archive: Path) -> Iterator[None]:
+    """Say in a sentence that an archive is damaged, whatever its reader raises. Raises SatchelError."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise _damaged(archive, error) from error
+    except OSError as error:
+        # A spoilt archive can lead to places in it that cannot be (EINVAL), and says what is wrong without a number.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _damaged(archive, error) from error
 
 
 def _damaged(archive: Path, error: Exception) -> SatchelError:
@@ -154,9 +158,9 @@ def _is_tar(archive: Path) -> bool:
             begin = file.read(1 << 12)
         if begin.startswith(b"\xfd7zXZ\x00"):
             lzma.LZMADecompressor(memlimit=XZ_MEMORY).decompress(begin, 1)
-        with tarfile.open(archive, "r|*", tarinfo=_Header):
+        with tarfile.open(archive, "r|*", tarinfo=BoundedHeader):
             return True
-    except (tarfile.TarError, lzma.LZMAError, EOFError, zlib.error):
+    except DAMAGED:
         return False
 
 
@@ -187,8 +191,8 @@ def _zip(archive: Path) -> Iterator[_Member]:
             f"{archive.name} is not unpacked: its list of members has {size:,} bytes.",
             "Unpack it with another program and check the folder.",
         )
-    with zipfile.ZipFile(archive) as file:
-        for info in file.infolist():
+    with ZipReader(archive) as file:
+        for info in file.members():
             mode = info.external_attr >> 16
             refused = ""
             if stat.S_ISLNK(mode):
@@ -202,8 +206,8 @@ def _zip(archive: Path) -> Iterator[_Member]:
 
 def _tar(archive: Path) -> Iterator[_Member]:
     # As a stream: an archive is read once, from its beginning to its end.
-    with tarfile.open(archive, "r|*", tarinfo=_Header) as file:
-        for info in file:
+    with tarfile.open(archive, "r|*", tarinfo=BoundedHeader) as file:
+        for info in tar_members(file):
             refused = ""
             if info.issym() or info.islnk():
                 refused = "is a link"
@@ -219,7 +223,14 @@ def _tar(archive: Path) -> Iterator[_Member]:
             yield _Member(info.name, info.isdir(), refused, opened)
 
 
-class _Header(tarfile.TarInfo):
+def tar_members(file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar that is read as a stream, none of them kept: there may be a million."""
+    while (info := file.next()) is not None:
+        yield info
+        cast(Any, file).members.clear()
+
+
+class BoundedHeader(tarfile.TarInfo):
     """A member whose name and further headers are of a reasonable size."""
 
     _PIECES = (

@@ -13,7 +13,6 @@ import shutil
 import tarfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -21,11 +20,13 @@ from typing import IO
 import msgspec
 
 from satchel.core.bags.digests import PIECE, StoppedError
+from satchel.core.bags.extract import BoundedHeader, damage_told, is_archive, tar_members
 from satchel.core.bags.inside.described import Described
 from satchel.core.bags.inside.tasks import Link
 from satchel.core.bags.manifests import decode_path
 from satchel.core.bags.reading import Bag, is_file, is_folder, open_bag
 from satchel.core.bags.threads import in_thread
+from satchel.core.bags.zip_list import ZipReader
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context, Stage
 from satchel.core.jobs.request import Request, Result
@@ -134,20 +135,16 @@ def _look(path: Path, taken: Path, stage: Stage, stop: threading.Event) -> Inspe
         raise SatchelError(Kind.FILES, f"There is no {path}.", "Check the name.")
     shutil.rmtree(taken, ignore_errors=True)
     taken.mkdir(parents=True)
-    try:
+    with damage_told(path):
         if zipfile.is_zipfile(path):
             kind, members = "zip", _zip(path)
-        elif tarfile.is_tarfile(path):
+        elif is_archive(path):
             kind, members = "tar", _tar(path)
         else:
             raise SatchelError(
                 Kind.INVALID, f"{path.name} is neither a folder nor an archive.", "Bags are folders, zip or tar files."
             )
         tables = _take(path, members, taken, stage, stop)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise SatchelError(
-            Kind.INVALID, f"The archive {path.name} is damaged.", "Fetch or copy it again.", str(error)
-        ) from error
     if not is_file(taken / "bagit.txt"):
         raise SatchelError(Kind.INVALID, f"There is no bag in {path.name}: it has no bagit.txt.", "")
     return _result(path, kind, open_bag(taken), tables, path.stat().st_size, stop)
@@ -287,15 +284,15 @@ Opened = Callable[[], IO[bytes] | None]
 
 
 def _zip(archive: Path) -> Iterator[tuple[str, Opened]]:
-    with zipfile.ZipFile(archive) as file:
-        for info in file.infolist():
+    with ZipReader(archive) as file:
+        for info in file.members():
             if info.filename and not info.filename.endswith("/"):
                 yield info.filename, lambda info=info: file.open(info)  # type: ignore[misc]
 
 
 def _tar(archive: Path) -> Iterator[tuple[str, Opened]]:
-    with tarfile.open(archive, "r|*") as file:
-        for info in file:
+    with tarfile.open(archive, "r|*", tarinfo=BoundedHeader) as file:
+        for info in tar_members(file):
             if info.isfile():
                 yield info.name, lambda info=info: file.extractfile(info)  # type: ignore[misc]
 
