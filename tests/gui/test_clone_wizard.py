@@ -17,7 +17,12 @@ from gui_helpers import accessible_name, until
 from sandbox_process import SandboxProcess, start_sandbox
 from satchel.core.clone.report import Category, CloneIssue, CloneReport, Severity
 from satchel.core.clone.report_tree import ReportTree
+from satchel.core.clone.request import CloneRequest, CloneResult
+from satchel.core.jobs.request import Access
+from satchel.gui.activity.panel import JobPanel
 from satchel.gui.clone.report_model import ReportModel
+from satchel.gui.clone.report_view import ReportWindow
+from satchel.gui.dialogs import Dialog
 from satchel.gui.widgets.notices import Notice
 from satchel.gui.window import MainWindow
 from satchel.gui.wizards.clone.wizard import CloneWizard
@@ -229,5 +234,86 @@ def test_a_clone_begins_at_the_record_that_is_chosen(window: MainWindow, box: Sa
         await until(lambda: wizards(window))
         assert wizards(window)[-1].flow.draft.rid == box.root
         await closed(window)
+
+    in_loop(body)
+
+
+def test_a_clone_that_was_stopped_is_thrown_away_with_what_it_made(
+    window: MainWindow, box: SandboxProcess, in_loop: InLoop
+) -> None:
+    async def body() -> None:
+        window.settings.remember_host(box.host, ca=box.ca, credential=box.credential)
+        request = CloneRequest(
+            host=box.host, catalog=box.catalog, rid=box.root, access=Access(ca=(box.ca,), credential=box.credential)
+        )
+        job = await window.bridge.submit(request)
+        jobs = window.bridge.jobs
+
+        def state() -> str:
+            view = jobs.view(job)
+            return view.state if view is not None else "gone"
+
+        def copying() -> bool:
+            view = jobs.view(job)
+            return view is not None and any(stage.name == "copy" for stage in view.stages)
+
+        await until(lambda: copying() or state() == "done", seconds=60)
+        window.bridge.cancel(job)
+        await until(lambda: state() in ("cancelled", "done"), seconds=30)
+        window.show_activity(job)
+        panel = next(p for p in window.page("activity").findChildren(JobPanel) if p.view is not None)
+        await until(lambda: panel.view is not None and panel.view.state in ("cancelled", "done"))
+        if state() == "done":  # it was quicker than the click
+            click(panel.report)
+            await until(lambda: window.findChildren(ReportWindow))
+            return
+        click(panel.discard)
+        await until(lambda: [d for d in window.findChildren(Dialog) if d.isVisible()], seconds=30)
+        dialog = next(d for d in window.findChildren(Dialog) if d.isVisible())
+        assert "It has made catalog" in words(dialog)
+        click(next(b for b in dialog.findChildren(QPushButton) if "Delete the catalog" in b.text()))
+        await until(lambda: state() == "gone", seconds=30)
+        assert any("Deleted: catalog" in n.text.text() for n in window.toasts.findChildren(Notice))
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+def test_a_clones_report_is_shown_again_from_the_list_of_jobs(window: MainWindow, in_loop: InLoop) -> None:
+    async def body() -> None:
+        await window.bridge.engine_ready()
+        issue = CloneIssue(
+            severity=Severity.ERROR,
+            category=Category.FK_VIOLATION,
+            message="Foreign key s:fk left off",
+            table="s:t",
+            details="2 rows refer to nothing",
+            action="Clone again with delete",
+            row_count=2,
+            skipped_rids=("1-A", "1-B"),
+        )
+        result = CloneResult(catalog_id="7", hostname="h", report=CloneReport(issues=(issue,)), verified=True)
+        report = ReportWindow(window, result)
+        report.show()
+        view = report.view
+        await until(lambda: view.model.rowCount() == 1)
+        leaf = view.model.index(0, 0)
+        while view.model.rowCount(leaf):
+            leaf = view.model.index(0, 0, leaf)
+        view.tree.setCurrentIndex(leaf)
+        await until(lambda: "Foreign key s:fk left off" in words(view.detail))
+        assert "Clone again with delete" in words(view.detail)
+        wanted: list[tuple[str, bool]] = []
+        view.jump.disconnect()
+        view.jump.connect(lambda rid, there: wanted.append((rid, there)))
+        click(next(b for b in view.detail.findChildren(QPushButton) if b.accessibleName() == "Show 1-B in the source"))
+        assert wanted == [("1-B", False)]
+        QTest.keyClicks(view.filter, "no such words")
+        await until(lambda: view.model.rowCount() == 0)
+        await until(lambda: "Nothing in the report has these words" in words(view.detail))
+        view.filter.setText("1-b")
+        await until(lambda: view.model.rowCount() == 1)
+        QTest.keyClick(report, Qt.Key.Key_Escape)
+        await until(lambda: not window.findChildren(ReportWindow))
 
     in_loop(body)

@@ -180,6 +180,10 @@ class EngineBridge(QObject):
         """Forget a job and what it had gathered. Raises SatchelError."""
         await self._ask_journal(lambda engine: engine.discard(job_id))
 
+    async def look_again(self) -> None:
+        """Read the journal: something else than the engine has changed it. Raises SatchelError."""
+        await self._ask_journal(lambda engine: engine.refresh())
+
     async def _ask_journal(self, do: Callable[[Engine], T]) -> T:
         """Do something that writes the journal: in a thread, for the disk may take its time."""
         import asyncio

@@ -95,7 +95,7 @@ class Engine:
         """Open the journal and start the thread. Raises SatchelError when the journal cannot be opened."""
         self._journal = Journal(self.home)
         self._journal.sweep()
-        self._refresh()
+        self.refresh()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), name="satchel-engine", daemon=True)
         self._thread.start()
@@ -389,11 +389,11 @@ class Engine:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                await asyncio.to_thread(self._refresh)
+                await asyncio.to_thread(self.refresh)
             except SatchelError as error:
                 _log.warning("%s", error.message)
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Look which jobs came, moved or went without this engine. Raises SatchelError."""
         pulses = self.journal.pulses()
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
@@ -32,6 +32,7 @@ from satchel.gui.widgets.states import ErrorCard
 from satchel.gui.widgets.text import CopyLabel, label, selectable
 
 if TYPE_CHECKING:
+    from satchel.core.clone.request import CloneResult
     from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
 
@@ -69,6 +70,7 @@ class JobPanel(QWidget):
         self.resume = button("&Resume", self._resume, icon="play", primary=True, tip="Go on from where it stopped")
         self.open = button("&Open folder", self._open, icon="folder")
         self.check = button("Check the &bag", self._check, icon="check-bag")
+        self.report = button("Show &report", self._report, icon="detail")
         self.copy_command = button(
             "Copy as co&mmand", self._copy, icon="copy", tip="Copy the command that does the same in a terminal"
         )
@@ -89,7 +91,9 @@ class JobPanel(QWidget):
         names.addWidget(self.made)
         head = row(self._disc, names, self.cancel, self.resume, spacing=SPACE_4)
         head.setStretch(1, 1)
-        tools = row(self.open, self.check, self.copy_command, self.log_button, None, self.discard, spacing=SPACE_2)
+        tools = row(
+            self.open, self.check, self.report, self.copy_command, self.log_button, None, self.discard, spacing=SPACE_2
+        )
         card = Card(margin=SPACE_2, spacing=0)
         card.body.addWidget(self.timeline)
         inside = QVBoxLayout(self)
@@ -135,6 +139,7 @@ class JobPanel(QWidget):
         self.cancel.setEnabled(view.state != "cancelling")
         self.resume.setVisible(view.state in RESUMABLE and view.request is not None)
         self.open.setVisible(bool(path))
+        self.report.setVisible(view.kind == "clone" and view.state == "done")
         self.check.setVisible(view.kind == "export" and bool(path))
         self.copy_command.setVisible(view.request is not None)
         self.discard.setVisible(not alive)
@@ -179,6 +184,11 @@ class JobPanel(QWidget):
         view = self._view
         if view is None:
             return
+        if view.kind == "clone":
+            from satchel.gui.clone.discard import ask_to_discard as ask_about_clone
+
+            ask_about_clone(self._window, view, self.discarded.emit)
+            return
         from satchel.gui.dialogs import ask_to_discard
 
         async def really() -> None:
@@ -197,6 +207,13 @@ class JobPanel(QWidget):
             if self.window() is not self._window:
                 self._window.raise_()
                 self._window.activateWindow()
+
+    def _report(self) -> None:
+        result = self._view.result if self._view is not None else None
+        if result is not None:
+            from satchel.gui.clone.report_view import ReportWindow
+
+            ReportWindow(self._window, cast("CloneResult", result)).show()
 
     def _copy(self) -> None:
         if self._view is not None and self._view.request is not None:

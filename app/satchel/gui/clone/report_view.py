@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QHeaderView, QLineEdit, QSplitter, QTreeView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QHeaderView, QLineEdit, QSplitter, QTreeView, QVBoxLayout, QWidget
 
 from satchel.gui.clone.report_model import ReportModel
 from satchel.gui.tasks import Spawned, spawn
-from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, theme
+from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4, theme
 from satchel.gui.widgets.boxes import Card, ScrollPage, clear, row
 from satchel.gui.widgets.buttons import button
 from satchel.gui.widgets.states import EmptyState
@@ -77,6 +77,8 @@ class ReportView(QWidget):
         self.parts.setStretchFactor(0, 3)
         self.parts.setStretchFactor(1, 2)
         self.parts.setChildrenCollapsible(False)
+        self.detail.setMinimumWidth(260)
+        self.parts.setSizes([600, 400])
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(SPACE_2)
@@ -181,3 +183,29 @@ class ReportView(QWidget):
             self._window.toasts.say("The report is saved.", "success", path)
 
         spawn(write(), "save a report")
+
+
+class ReportWindow(QDialog):
+    """The report in a window of its own, for clones that ended earlier. Esc closes it."""
+
+    def __init__(self, window: MainWindow, result: CloneResult) -> None:
+        super().__init__(window, Qt.WindowType.Window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(f"Report: catalog {result.catalog_id} on {result.hostname}")
+        self.resize(980, 680)
+        self.view = ReportView(window)
+        self.view.jump.connect(self._jump)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(SPACE_4, SPACE_4, SPACE_4, SPACE_4)
+        inside.addWidget(self.view)
+        self._window, self._result = window, result
+        self.view.show_result(result)
+
+    def _jump(self, rid: str, in_clone: bool) -> None:
+        result = self._result
+        host, catalog = (
+            (result.hostname, result.catalog_id) if in_clone else (result.source_hostname, result.source_catalog_id)
+        )
+        self._window.open_record(host, catalog, rid)
+        self._window.raise_()
+        self._window.activateWindow()

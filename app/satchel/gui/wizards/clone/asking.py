@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from satchel.core.clone.forecast import Forecast
     from satchel.core.clone.foretelling import Foretelling
+    from satchel.core.clone.removing import Leftover
     from satchel.core.clone.report_tree import ReportTree
     from satchel.core.clone.request import CloneRequest, CloneResult
     from satchel.core.flows.clone import CloneFlow
@@ -59,6 +60,22 @@ async def tell(foretelling: Foretelling, request: CloneRequest, there: bool) -> 
 async def close(foretelling: Foretelling) -> None:
     """End a forecast."""
     await foretelling.close()
+
+
+async def left_behind(job: str) -> Leftover | None:
+    """What a clone that did not end has made. Raises SatchelError."""
+    from satchel.core.clone.removing import look
+    from satchel.core.paths import Home
+
+    return await look(Home.find(), job)
+
+
+async def remove_left(job: str) -> str:
+    """Delete the catalog that a clone has made, and forget the job. Returns what was deleted. Raises SatchelError."""
+    from satchel.core.clone.removing import remove
+    from satchel.core.paths import Home
+
+    return await remove(Home.find(), job)
 
 
 async def grouped(result: CloneResult) -> ReportTree:
