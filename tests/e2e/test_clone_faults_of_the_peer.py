@@ -467,3 +467,46 @@ async def test_who_may_not_create_catalogs_is_told_whom_to_ask(empty_sandbox: Sa
             await clone(request, tmp_path)
         assert caught.value.kind is Kind.NOT_ALLOWED
     assert before == 404
+
+
+async def test_values_of_all_kinds_are_the_same_to_the_byte(empty_sandbox: SandboxProcess, tmp_path: Path) -> None:
+    """Nulls of SQL and of JSON, empty texts, long numbers, times, arrays: as CSV, which tells all of them apart."""
+    plain = {"Int": "int8", "Float": "float8", "Num": "numeric", "Day": "date", "When": "timestamptz",
+             "Yes": "boolean", "Texts": "text[]", "Text": "markdown"}  # fmt: skip
+    kinds = {"Plain": plain, "Vague": {**plain, "Json": "jsonb", "Old": "json"}}
+    rows: list[dict[str, Any]] = [
+        {"Int": 9_007_199_254_740_993, "Float": 0.1 + 0.2, "Num": 1.5, "Day": "2024-02-29", "Yes": False,
+         "When": "2001-02-03T04:05:06.789012+02:00", "Json": {"b": [1, None], "a": "ü\n"}, "Old": {"b": 1, "a": 2},
+         "Texts": ["a,b", 'c"d', "", None], "Text": 'a,"b"\nc\\d\te'},
+        {"Text": "", "Texts": []},
+        {"Float": 1e300, "Json": None},
+    ]  # fmt: skip
+    tables = {"s:Root": T(rows=[{"RID": ROOT}])}
+    tables.update({f"s:{name}": T(columns=["Root"], refs=[ref("Root", "s:Root")]) for name in kinds})
+    catalog = await made(empty_sandbox, tables)
+    path = f"/ermrest/catalog/{catalog}"
+    with Peer(empty_sandbox) as peer:
+        for number, (table, columns) in enumerate(kinds.items()):
+            for name, kind in columns.items():
+                base = kind.removesuffix("[]")
+                array = {"is_array": True, "base_type": {"typename": base}} if base != kind else {}
+                column = {"name": name, "type": {"typename": kind, **array}, "nullok": True}
+                peer.ask("POST", f"{path}/schema/s/table/{table}/column", column)
+            given = [
+                {"RID": f"1-{number}{n:03}", "Root": ROOT, **{c: v for c, v in row.items() if c in columns}}
+                for n, row in enumerate(rows)
+            ]
+            peer.ask("POST", f"{path}/entity/s:{table}?nondefaults=RID", given)
+        # A null of SQL's in a column of JSON values cannot be written as JSON.
+        names = ["RID", "Root", *kinds["Vague"]]
+        record = ",".join(names) + f"\n1-SQL,{ROOT}," + "," * (len(names) - 3) + "\n"
+        csv = {"Content-Type": "text/csv"}
+        peer.ask("POST", f"{path}/entity/s:Vague?nondefaults=RID", record, headers=csv)
+        result = await clone(request_of(empty_sandbox, catalog, ROOT), tmp_path)
+        assert result.verified
+        there = f"/ermrest/catalog/{result.catalog_id}"
+        for table, columns in kinds.items():
+            wanted = f"attribute/s:{table}/RID,RCT,RCB,Root,{','.join(columns)}@sort(RID)"
+            answers = [peer.send("GET", f"{here}/{wanted}", headers={"Accept": "text/csv"}) for here in (path, there)]
+            assert answers[0].content == answers[1].content
+            assert answers[0].content.count(b"\n") >= 4

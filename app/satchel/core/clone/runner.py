@@ -244,6 +244,15 @@ class _Clone:
                 "Annotation references to what was left out were pruned",
                 details=f"{where}: {'; '.join(what)}",
             )
+        for name, columns in made.counting.items():
+            self.findings.add(
+                Severity.WARNING,
+                Category.SCHEMA_ISSUE,
+                "Columns that count on their own begin at 1 again",
+                table=str(name),
+                details=", ".join(columns),
+                action="New rows in the clone must be given numbers of their own, or they meet those that are there",
+            )
         for name, columns in made.hidden_columns.items():
             self.findings.add(
                 Severity.WARNING,

@@ -11,7 +11,7 @@ from typing import Any
 
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, KeyPlan, copied_columns
 from satchel.core.clone.pruning import Pruner, pruner
-from satchel.core.deriva.model import ASSET_TAG, Table
+from satchel.core.deriva.model import ASSET_TAG, SYSTEM_COLUMNS, Table
 from satchel.core.deriva.names import TableName
 
 INDEXING_TAG = "tag:isrd.isi.edu,2018:indexing-preferences"
@@ -33,6 +33,8 @@ class Documents:
     """Annotations of the catalog."""
     pruned: Mapping[str, Sequence[str]]
     """Where -> references in annotations that were taken out."""
+    counting: dict[TableName, list[str]]
+    """Columns that count on their own, and begin again at 1 in the clone."""
     hidden_columns: dict[TableName, list[str]]
     """Columns that the clone lacks since this user may not read them."""
 
@@ -52,12 +54,15 @@ def documents(
     names = {table.name for table in plan.tables}
     prune = pruner(plan.model.document, _kept(plan), frozenset(names) | SYSTEM_TABLES)
     hidden: dict[TableName, list[str]] = {}
+    counting: dict[TableName, list[str]] = {}
     tables = []
     for each in plan.tables:
         lost = [column.name for column in each.table.columns if not column.selectable]
         if lost:
             hidden[each.name] = lost
         document = source[each.name.schema]["tables"][each.name.table]
+        if numbers := [column["name"] for column in document["column_definitions"] if counts(column)]:
+            counting[each.name] = numbers
         tables.append(_table(each.table, document, annotations, hints.get(each.name, ()), prune))
     schemas = [
         {
@@ -70,7 +75,7 @@ def documents(
     ]
     keys = {each.name: _key(each, source, annotations, prune) for each in plan.keys if each.state == "pending"}
     own = prune.annotations("catalog", _kept_annotations({"annotations": catalog}, annotations))
-    return Documents(schemas, tables, keys, own, prune.pruned, hidden)
+    return Documents(schemas, tables, keys, own, prune.pruned, counting, hidden)
 
 
 def _kept(plan: ClonePlan) -> frozenset[tuple[str, str]]:
@@ -124,14 +129,22 @@ def _column(column: Mapping[str, Any], annotations: bool, hint: bool, prune: Pru
     if hint:
         before = kept.get(INDEXING_TAG)
         kept[INDEXING_TAG] = {**(before if isinstance(before, Mapping) else {}), "btree": False}
+    # A default that the server makes itself (a number of a sequence, who and when) is told as an expression, and would
+    # be taken for a text.
+    made = column["name"] in SYSTEM_COLUMNS or counts(column)
     return {
         "name": column["name"],
         "type": column["type"],
-        "default": column.get("default"),
+        "default": None if made else column.get("default"),
         "nullok": column.get("nullok", True),
         "comment": column.get("comment"),
         "annotations": kept,
     }
+
+
+def counts(column: Mapping[str, Any]) -> bool:
+    """Whether a column counts on its own (`serial4` and the like)."""
+    return str(column["type"].get("typename", "")).startswith("serial")
 
 
 def _key(plan: KeyPlan, source: Mapping[str, Any], annotations: bool, prune: Pruner) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass
 from typing import Protocol
 
+from satchel.core.clone.csvrows import CsvCodec, header_of
 from satchel.core.clone.gate import Gate
-from satchel.core.clone.plan import Coming, TablePlan
+from satchel.core.clone.plan import Coming, TablePlan, copied_columns
 from satchel.core.clone.rows import Change, Codec, Page, RowCodec, RowsError
 from satchel.core.deriva.authn import still_signed_in
-from satchel.core.deriva.ermrest import JSON, Catalog
+from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.paths import batches, escape
 from satchel.core.deriva.reach import Gathered
 from satchel.core.errors import Kind, SatchelError
@@ -30,6 +31,7 @@ _GAP = 3
 _RUN = 50
 """Rows from which on they are asked for from the first to the last."""
 _TRIES = 4
+_VAGUE = frozenset({"json", "jsonb", "json[]", "jsonb[]"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,20 @@ class ServerSource:
         self._bytes: dict[str, float] = {}
         self._most: dict[str, int] = {}
         self._solver = asyncio.Lock()
-        self._codecs: dict[str, RowCodec] = {}
+        self._codecs: dict[str, Codec] = {}
 
-    def codec(self, table: TablePlan) -> RowCodec:
-        """See `Source`."""
+    def codec(self, table: TablePlan) -> Codec:
+        """See `Source`.
+
+        JSON, which servers take faster; CSV where it says more: in JSON a null in a column of JSON values may be SQL's
+        or one of JSON's own.
+        """
         name = str(table.name)
         if name not in self._codecs:
-            self._codecs[name] = RowCodec(table.table)
+            columns = copied_columns(table.table)
+            vague = any(column.typename in _VAGUE for column in columns)
+            names = [column.name for column in columns]
+            self._codecs[name] = CsvCodec(header_of(names)) if vague else RowCodec(table.table)
         return self._codecs[name]
 
     def row_bytes(self, table: TablePlan) -> float:
@@ -110,8 +119,7 @@ class ServerSource:
         """Bytes of a row of each table, by a few rows of it. What cannot be read is not in it."""
 
         async def one(table: TablePlan) -> None:
-            async with self._gate.slot():
-                body = await self._catalog.read(f"entity/{table.name.path}@sort(RID)?limit={SAMPLE}", JSON)
+            body = await self._fetch(table, f"entity/{table.name.path}@sort(RID)?limit={SAMPLE}")
             rows = await asyncio.to_thread(self.codec(table).decode, body)
             if rows:
                 self._bytes[str(table.name)] = len(body) / len(rows)
@@ -169,7 +177,7 @@ class ServerSource:
         queries = self._queries(table, rows, last)
         why = ""
         for attempt in range(_TRIES):
-            bodies = await asyncio.gather(*map(self._fetch, queries))
+            bodies = await asyncio.gather(*(self._fetch(table, query) for query in queries))
             try:
                 page = await asyncio.to_thread(self.codec(table).page, bodies, expected, self._change(table))
             except RowsError as error:
@@ -191,9 +199,9 @@ class ServerSource:
         now = len(page.body) / max(1, len(page.rids))
         self._bytes[name] = max(now, self._bytes.get(name, now) * 0.7 + now * 0.3)
 
-    async def _fetch(self, query: str) -> bytes:
+    async def _fetch(self, table: TablePlan, query: str) -> bytes:
         async with self._gate.slot():
-            return await self._catalog.read(query, JSON)
+            return await self._catalog.read(query, self.codec(table).media)
 
     def _queries(self, table: TablePlan, rows: Sequence[tuple[int, str]], last: str | None) -> list[str]:
         path = f"entity/{table.name.path}"
@@ -233,7 +241,7 @@ class ServerSource:
         while True:
             after = f"@after({escape(last)})" if last is not None else ""
             rows = self._rows(table)
-            body = await self._fetch(f"entity/{table.name.path}@sort(RID){after}?limit={rows}")
+            body = await self._fetch(table, f"entity/{table.name.path}@sort(RID){after}?limit={rows}")
             page = await asyncio.to_thread(self.codec(table).page, [body], None, self._change(table))
             if not page.rids:
                 return
