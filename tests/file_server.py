@@ -52,6 +52,8 @@ class FileServer:
             headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
         response = web.StreamResponse(status=206 if start else 200, headers=headers)
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         step = self.pieces or len(body)
         for place in range(start, len(body), step):
             await response.write(body[place : place + step])

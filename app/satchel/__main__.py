@@ -24,7 +24,7 @@ def main() -> int:
         from satchel.core.export.server_side.waiter import main as waiter
 
         return waiter()
-    if not arguments or arguments == ["--sandbox"]:
+    if not arguments or arguments == ["--sandbox"] or _are_bags(arguments):
         from satchel.gui.app import main as window
 
         return window(arguments)
@@ -34,6 +34,17 @@ def main() -> int:
         return command(arguments)
     except KeyboardInterrupt:  # before it could tell how it wants to be stopped
         return 4
+
+
+def _are_bags(arguments: list[str]) -> bool:
+    """Whether files and folders are named, to be opened: `satchel BAG ...`. A command's name is a command."""
+    import os
+
+    from satchel.cli import commands
+
+    if arguments[0].startswith("-") or commands.find(arguments[0]) is not None:
+        return False
+    return all(os.path.lexists(argument) for argument in arguments)
 
 
 if __name__ == "__main__":

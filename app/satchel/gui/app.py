@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEventLoop
+from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEvent, QEventLoop, QObject
+from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
 from satchel import __version__
@@ -18,6 +20,20 @@ from satchel.gui.window import MainWindow
 
 FIRST_PAINT = 2000
 """Milliseconds to wait for the first paint before going on without (a window that starts minimised never paints)."""
+
+
+class FileOpener(QObject):
+    """Bags that the desktop hands over while the program runs (macOS: dropped on its icon, or opened with it)."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.FileOpen and isinstance(event, QFileOpenEvent) and event.file():
+            self._window.check_bags([Path(event.file())])
+            return True
+        return False
 
 
 def make_application() -> QApplication:
@@ -47,20 +63,24 @@ def main(argv: Sequence[str]) -> int:
     """Open the window and run until it is closed.
 
     Args:
-        argv: what follows `satchel` on the command line: `--sandbox` opens the demo catalog of the embedded server.
+        argv: what follows `satchel` on the command line: `--sandbox` opens the demo catalog of the embedded server;
+            anything else is a bag to open.
 
     Returns:
         The exit status.
     """
     settings = settings_module.load()
     app = make_application()
-    window = MainWindow(settings, sandbox="--sandbox" in argv)
+    bags = [Path(word).absolute() for word in argv if word != "--sandbox"]
+    window = MainWindow(settings, sandbox="--sandbox" in argv, bags=bags)
     window.show()
     deadline = QDeadlineTimer(FIRST_PAINT)
     while not window.painted and not deadline.hasExpired():
         app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20)
     dress_application(app, settings.theme)
     window.build()
+    opener = FileOpener(window)
+    app.installEventFilter(opener)
     from satchel.gui.loop import run
 
     return run(app, window)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QKeySequence
@@ -29,8 +30,11 @@ class Menus:
         self._add(file, "export", "&Export from a Catalog…", "Ctrl+E", window.export_chosen)
         self._add(file, "clone", "C&lone from a Catalog…", "Ctrl+L", window.clone_chosen)
         self._add(file, "open-catalog", "&Open a Catalog…", "Ctrl+O", window.choose_catalog)
-        self._add(file, "check-bag", "&Check a Bag…", "Ctrl+B", window.choose_bag)
-        self._add(file, "check-folder", "Check a Bag &Folder…", "Ctrl+Shift+B", window.choose_bag_folder)
+        self._add(file, "check-folder", "Open a &Bag…", "Ctrl+Shift+B", window.choose_bag_folder)
+        self._add(file, "check-bag", "Open an &Archive…", "Ctrl+B", window.choose_bag)
+        self.recent = file.addMenu("Open &Recent Bag")
+        self.recent.aboutToShow.connect(self._fill_recent)
+        self._add(file, "make-bag", "&New Bag of a Folder…", "Ctrl+N", window.make_bag)
         self._add(file, "compare", "Co&mpare Two Bags…", "Ctrl+D", window.compare_bags)
         file.addSeparator()
         self._add(file, "close", "Close &Window", "Ctrl+W", window.close)
@@ -78,6 +82,16 @@ class Menus:
         menu.addAction(action)
         self.actions[name] = action
         return action
+
+    def _fill_recent(self) -> None:
+        """The bags that were opened last."""
+        self.recent.clear()
+        for place, path in enumerate(self._window.settings.recent_bags, 1):
+            shown = path.replace("&", "&&")
+            action = self.recent.addAction(f"&{place} {shown}" if place < 10 else shown)
+            action.triggered.connect(lambda _=False, path=path: self._window.check_bag(Path(path)))
+        if not self._window.settings.recent_bags:
+            self.recent.addAction("No bag was opened yet").setEnabled(False)
 
     def set_theme(self, name: str) -> None:
         """Mark the theme that was chosen elsewhere."""

@@ -6,6 +6,7 @@ then brings the rest. What the first paint needs must not touch PySide6's `Qt` n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from satchel.gui.engine_bridge import EngineBridge
     from satchel.gui.sandbox_process import SandboxPlace, SandboxProcess
 
+ARCHIVES = "*.zip *.tgz *.tar.gz *.tar *.tar.bz2 *.tbz2 *.tar.xz *.txz"
 SIZE = (1280, 800)
 SMALLEST = (820, 560)
 SIDEBAR_WIDTH = 212
@@ -41,17 +43,19 @@ class MainWindow(QMainWindow):
     Args:
         settings: what is remembered.
         sandbox: start the embedded server and open its demo catalog.
+        bags: to check as soon as the window is there.
     """
 
     ended = Signal()
     """The person wants out and nothing keeps the window open any more."""
 
-    def __init__(self, settings: Settings, *, sandbox: bool = False) -> None:
+    def __init__(self, settings: Settings, *, sandbox: bool = False, bags: Sequence[Path] = ()) -> None:
         super().__init__()
         self.settings = settings
         self.painted = False
         self._built = False
         self._want_sandbox = sandbox
+        self._bags = list(bags)
         self._sandbox: SandboxProcess | None = None
         self._own_hosts: dict[str, Host] = {}
         self._leaving = False
@@ -137,6 +141,8 @@ class MainWindow(QMainWindow):
         from satchel.gui.tasks import spawn
 
         spawn(self._start_engine(), "start the engine")
+        if self._bags:
+            self.check_bags(self._bags)
         if self._want_sandbox:
             self._start_sandbox()
 
@@ -306,10 +312,10 @@ class MainWindow(QMainWindow):
         import_module("satchel.gui.wizards.clone").open_clone(self, host, catalog, rid)
 
     def choose_bag(self) -> None:
-        """Ask for a bag's archive and check it."""
+        """Ask for archives of bags and check them."""
         from PySide6.QtWidgets import QFileDialog
 
-        self._choose("Choose a bag's archive", QFileDialog.FileMode.ExistingFile)
+        self._choose("Choose archives of bags", QFileDialog.FileMode.ExistingFiles)
 
     def choose_bag_folder(self) -> None:
         """Ask for a bag's folder and check it."""
@@ -323,10 +329,10 @@ class MainWindow(QMainWindow):
 
         dialog = QFileDialog(self, title, self.settings.export_folder)
         dialog.setFileMode(mode)
-        if mode == QFileDialog.FileMode.ExistingFile:
-            dialog.setNameFilters(["Archives of bags (*.zip *.tgz *.tar.gz *.tar *.tar.bz2)", "All files (*)"])
+        if mode == QFileDialog.FileMode.ExistingFiles:
+            dialog.setNameFilters([f"Archives of bags ({ARCHIVES})", "All files (*)"])
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.check_bag(Path(path)))
+        dialog.filesSelected.connect(lambda paths: self.check_bags([Path(path) for path in paths]))
         dialog.open()
 
     def check_bag(self, path: Path) -> None:
@@ -336,6 +342,16 @@ class MainWindow(QMainWindow):
     def check_bags(self, paths: list[Path]) -> None:
         """Check bags that were dropped together, one after the other."""
         self._bags_page().check_all(paths)
+
+    def make_bag(self, folder: str = "") -> None:
+        """Open the window in which a bag is made of a folder."""
+        from satchel.gui.bags.make import MakeWindow
+
+        MakeWindow(self, folder).show()
+
+    def follow_bag_job(self, job: str) -> None:
+        """Show on the bags page a job that makes or changes a bag."""
+        self._bags_page().show_job(job)
 
     def compare_bags(self, first: str = "", second: str = "") -> None:
         """Open the window in which two bags are compared."""

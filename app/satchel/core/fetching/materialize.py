@@ -127,6 +127,7 @@ class _Fetch:
         self._failed: dict[str, tuple[int, SatchelError]] = {}
         self._asking = asyncio.Lock()
         self._refused: set[str] = set()
+        self._allowed_hosts: set[str] = set()
         self._signed_in: set[str] = set()
         self._limit: int | None = request.largest
         self.plan_made = Plan(bag, db, context.cancelled, self._problem)
@@ -287,6 +288,8 @@ class _Fetch:
         async with self._asking:
             if host in self._refused:
                 return False
+            if host in self._allowed_hosts:  # by an answer that was given while this one waited for its turn
+                return True
             answer = await self._context.ask(
                 f"private-address:{host}",
                 f"The bag wants files from {host}, which is this computer or in its local network. A bag from "
@@ -297,6 +300,7 @@ class _Fetch:
             if answer != "yes":
                 self._refused.add(host)
                 return False
+            self._allowed_hosts.add(host)
             guard.name(host)
             return True
 

@@ -161,6 +161,14 @@ def find_missing(bag: Bag, database: Path, stop: threading.Event, home: str | No
         db.close()
 
 
+def hosts_of(bag: Bag, stop: threading.Event, home: str | None = None) -> list[str]:
+    """The servers that fetch.txt names, the most frequent first. Raises OSError, StoppedError."""
+    hosts: Counter[str] = Counter()
+    for _ in _listed(bag, hosts, home, stop):
+        pass
+    return [host for host, _ in hosts.most_common()]
+
+
 def _listed(bag: Bag, hosts: Counter[str], home: str | None, stop: threading.Event) -> Iterator[tuple[str, int | None]]:
     folder = str(bag.folder)
     known: dict[str, str] = {}

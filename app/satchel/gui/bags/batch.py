@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from satchel.gui.bags import source
 from satchel.gui.bags.fetch import Choice
 from satchel.gui.bags.fetching import fetching
 from satchel.gui.bags.problems import ask_for_report
@@ -161,8 +160,7 @@ class Batch(QObject):
                     continue
                 bag.busy = True
                 try:
-                    host = await self._window.bridge.call(source.home_of, path)
-                    request = await fetching(self._window, path, choice(path), host)
+                    request = await fetching(self._window, path, choice(path))
                     bag.mend = await self._window.bridge.submit(request)
                 finally:
                     bag.busy = False

@@ -36,6 +36,7 @@ class VerdictCard(Card):
             "&Repair", icon="drop", primary=True, tip="Fetch the changed, damaged and lost files anew, and nothing else"
         )
         self.full = button("Check every &checksum", icon="check-bag", primary=True)
+        self.make = button("&Make a bag of it…", icon="plus", primary=True)
         self.again = button("Check again", icon="refresh")
         self.open = button("Open folder", icon="folder")
         words = QVBoxLayout()
@@ -44,7 +45,9 @@ class VerdictCard(Card):
         words.addWidget(self.text)
         words.addWidget(self.checks)
         words.addWidget(self.path)
-        line = row(self._mark, words, self.resume, self.repair, self.full, self.again, self.open, spacing=SPACE_3)
+        line = row(
+            self._mark, words, self.resume, self.repair, self.make, self.full, self.again, self.open, spacing=SPACE_3
+        )
         line.setStretch(1, 1)
         line.setSpacing(SPACE_4)
         self.body.addLayout(line)
@@ -82,5 +85,6 @@ class VerdictCard(Card):
         self.resume.setVisible(resumable)
         self.full.setVisible(less)
         self.repair.hide()
+        self.make.hide()
         self.setAccessibleName(f"{title}. {text}")
         self.setContentsMargins(SPACE_2, 0, 0, 0)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QGridLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QDialog, QFileDialog, QGridLayout, QVBoxLayout, QWidget
 
 from satchel.core.errors import SatchelError
 from satchel.gui.bags import source
 from satchel.gui.bags.differences import Differences, said
+from satchel.gui.bags.path_line import PathLine
 from satchel.gui.bags.problems import ProblemsPane
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.engine_bridge import ALIVE
@@ -21,7 +21,6 @@ from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_6
 from satchel.gui.widgets.announce import announce
 from satchel.gui.widgets.boxes import clear
 from satchel.gui.widgets.buttons import button
-from satchel.gui.widgets.drop_zone import dropped_paths
 from satchel.gui.widgets.notices import Notice
 from satchel.gui.widgets.states import EmptyState, ErrorCard, as_error
 from satchel.gui.widgets.text import label
@@ -29,34 +28,6 @@ from satchel.gui.widgets.text import label
 if TYPE_CHECKING:
     from satchel.core.bags.compare import DiffResult
     from satchel.gui.window import MainWindow
-
-
-class _BagField(QLineEdit):
-    """A bag's path: typed, chosen, or dropped here."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.setAccessibleName(name)
-        self.setPlaceholderText("a folder or an archive; drop it here")
-        self.setAcceptDrops(True)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if dropped_paths(event):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = dropped_paths(event)
-        if paths:
-            event.acceptProposedAction()
-            self.setText(str(paths[0]))
-
-    def choose(self, mode: QFileDialog.FileMode) -> None:
-        """Open the file dialog."""
-        dialog = QFileDialog(self, self.accessibleName(), str(Path(self.text()).parent) if self.text() else "")
-        dialog.setFileMode(mode)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.setText)
-        dialog.open()
 
 
 class CompareWindow(QDialog):
@@ -70,7 +41,7 @@ class CompareWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumSize(QSize(640, 420))
         self.resize(920, 640)
-        self.fields = (_BagField("First bag"), _BagField("Second bag"))
+        self.fields = (PathLine("First bag"), PathLine("Second bag"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(SPACE_2)
         grid.setVerticalSpacing(SPACE_2)

@@ -7,26 +7,32 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
 from satchel.core import words
 from satchel.gui import jobs_words
 from satchel.gui.bags import fetched, source
+from satchel.gui.bags.change import ChangeWindow
 from satchel.gui.bags.fetch import Choice, FetchDialog
 from satchel.gui.bags.fetching import fetching
+from satchel.gui.bags.holey import HoleyDialog, Left
+from satchel.gui.bags.profile import host_of
 from satchel.gui.bags.repair import broken
 from satchel.gui.folders import show_folder
 from satchel.gui.tasks import spawn
+from satchel.gui.widgets.notices import Notice
 
 if TYPE_CHECKING:
     from satchel.core.bags.unpacking import ExtractResult
-    from satchel.core.fetching.request import MaterializeRequest, MaterializeResult
+    from satchel.core.fetching.request import HoleyResult, MaterializeRequest, MaterializeResult
     from satchel.core.jobs.request import Request
     from satchel.core.jobs.views import JobView
     from satchel.gui.bags.page import BagsPage
     from satchel.gui.window import MainWindow
+
+
+TOLD = 5
 
 
 class Doing(QObject):
@@ -59,8 +65,7 @@ class Doing(QObject):
         """Fetch what was chosen."""
         found = self._page.found
         if found is not None:
-            host = found.origin.host if found.origin is not None else ""
-            self.start(fetching(self._window, found.path, choice, host), "fetch missing files")
+            self.start(fetching(self._window, found.path, choice), "fetch missing files")
 
     def repair(self) -> None:
         """Fetch anew what was changed, damaged or lost, and nothing else."""
@@ -69,15 +74,29 @@ class Doing(QObject):
 
     def _again(self, request: MaterializeRequest, result: MaterializeResult, host: str = "") -> None:
         """Fetch what failed, and nothing else; after a sign-in to a host with that."""
-        pick = tuple(dict.fromkeys(p.path for p in result.problems if p.path))
-        home = self._page.found.origin.host if self._page.found is not None and self._page.found.origin else host
-        access = self._window.access(home or host)
+        found = self._page.found
+        home = found.origin.host if found is not None and found.origin is not None else host
         hosts = tuple(dict.fromkeys([*request.hosts, *([host] if host else [])]))
+        making = self._window.bridge.call(source.retry_request, request, result, self._window.access(home), hosts)
+        self.start(making, "fetch what failed")
 
-        async def changed() -> Request:
-            return msgspec.structs.replace(request, pick=pick, skip=(), only=(), access=access, hosts=hosts)
+    # -- changing it ---------------------------------------------------------------------------------------------------
 
-        self.start(changed(), "fetch what failed")
+    def ask_change(self) -> None:
+        """Open the window in which bag-info and manifests are changed."""
+        if self._page.found is not None:
+            ChangeWindow(self._window, self._page.found).show()
+
+    def ask_holey(self) -> None:
+        """Ask which files are left to which servers."""
+        HoleyDialog(self._window, self._leave).open()
+
+    def _leave(self, left: Left) -> None:
+        host = host_of(left.url)
+        hosts = (host,) if host in self._window.known_hosts() else ()
+        access = self._window.access(host)
+        request = self._window.bridge.call(source.holey_request, str(self._page.path), left, access, hosts)
+        self.start(request, "leave files to servers")
 
     # -- archives ------------------------------------------------------------------------------------------------------
 
@@ -121,10 +140,22 @@ class Doing(QObject):
             self._page.check(Path(cast("ExtractResult", view.result).bag))
         else:
             made = Path(jobs_words.made(view))
-            self._window.toasts.say(
-                f"Packed as {made.name}.", "success", action="Show", do=partial(show_folder, self._window, made)
-            )
+            if view.kind == "holey":
+                self._say_left(cast("HoleyResult", view.result))
+            else:
+                said = {"bag": f"{made.name} is a bag now.", "rebag": f"{made.name} was changed."}
+                text = said.get(view.kind, f"Packed as {made.name}.")
+                self._window.toasts.say(text, "success", action="Show", do=partial(show_folder, self._window, made))
             self._page.check(made)
+
+    def _say_left(self, result: HoleyResult) -> None:
+        said = f"{words.count(result.files, 'files')} ({words.size(result.bytes)}) are left to servers."
+        if not result.problem_count:
+            self._window.toasts.say(said, "success")
+            return
+        title = f"{words.count(result.problem_count, 'files')} stay here. {said}"
+        told = "\n".join(problem.message for problem in result.problems[:TOLD])
+        self._page.note(Notice(title, "warning", told))
 
     def _say_fetched(self, request: MaterializeRequest, result: MaterializeResult) -> None:
         if not result.problem_count:

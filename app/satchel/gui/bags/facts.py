@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4
@@ -56,6 +56,12 @@ class FactsCard(Card):
         self.fetch = button("&Fetch missing files…", icon="drop", primary=True)
         self.unpack = button("&Unpack…", icon="folder")
         self.pack = button("&Pack…", icon="bag")
+        self.tools = button("C&hange", icon="settings", tip="Change what the bag is, or where its files are")
+        menu = QMenu(self.tools)
+        self.change = menu.addAction("Bag-&info and Manifests…")
+        self.holey = menu.addAction("&Leave Files to Servers…")
+        self.full = menu.addAction("Fetch &All and Drop fetch.txt")
+        self.tools.setMenu(menu)
         self.compare = button("Co&mpare…", icon="copy", tip="Compare it with another bag")
         self.look = button("Look &inside", icon="detail", tip="Its files, tables, pictures, texts, and what links them")
         self.more = button("&Details", icon="info", tip="Its bag-info and tables, here")
@@ -67,7 +73,9 @@ class FactsCard(Card):
         named = row(self.profile, self.check_profile, None)
         named.setStretch(0, 1)
         texts.addLayout(named)
-        line = row(texts, self.fetch, self.unpack, self.pack, self.compare, self.look, self.more, spacing=SPACE_2)
+        line = row(
+            texts, self.fetch, self.unpack, self.pack, self.tools, self.compare, self.look, self.more, spacing=SPACE_2
+        )
         line.setStretch(0, 1)
         self.body.addLayout(line)
         inside = QWidget()
@@ -95,6 +103,8 @@ class FactsCard(Card):
         self.fetch.setVisible(folder and bool(found.missing))
         self.unpack.setVisible(not folder)
         self.pack.setVisible(folder)
+        self.tools.setVisible(folder)
+        self.full.setEnabled(found.remote > 0)
         clear(self._inside)
         self._inside.addWidget(Section("Bag-info", "" if found.info else "The bag says nothing of itself."))
         self._inside.addLayout(_pairs(found.info[:MOST_FIELDS]))

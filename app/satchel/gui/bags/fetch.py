@@ -42,6 +42,7 @@ class Choice:
         allow_private: also from this computer and its local network.
         pick: files and folders that are ticked; none: all.
         skip: files and folders that are not.
+        full: make it a bag that fetches nothing, once all is here.
     """
 
     only: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Choice:
     allow_private: bool = False
     pick: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    full: bool = False
 
 
 class FetchDialog(Dialog):

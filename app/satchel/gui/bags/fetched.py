@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QPushButton, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.gui.bags.problems import ProblemsPane
+from satchel.gui.bags.profile import host_of
 from satchel.gui.theme import SPACE_3, SPACE_6
 from satchel.gui.widgets.boxes import row
 from satchel.gui.widgets.buttons import button
@@ -102,13 +103,7 @@ class FailuresWindow(QDialog):
 
 def hosts_to_sign_in(result: MaterializeResult) -> list[str]:
     """The servers that want one to sign in, in the order in which they are met."""
-    from urllib.parse import urlsplit
-
-    hosts = (
-        getattr(problem, "host", "") or urlsplit(problem.url).netloc
-        for problem in result.problems
-        if problem.code in SIGN_IN
-    )
+    hosts = (problem.host or host_of(problem.url) for problem in result.problems if problem.code in SIGN_IN)
     return list(dict.fromkeys(host for host in hosts if host))
 
 

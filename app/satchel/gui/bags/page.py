@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
@@ -17,8 +16,9 @@ from satchel.gui.bags.before import Before
 from satchel.gui.bags.card import VerdictCard
 from satchel.gui.bags.doing import Doing
 from satchel.gui.bags.facts import FactsCard
+from satchel.gui.bags.fetch import Choice
 from satchel.gui.bags.problems import ProblemsPane
-from satchel.gui.bags.profile import ProfileBox
+from satchel.gui.bags.profile import ProfileBox, host_of
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.bags.question import Questions
 from satchel.gui.bags.repair import broken
@@ -95,11 +95,15 @@ class BagsPage(QWidget):
         self.facts.compare.clicked.connect(lambda: window.compare_bags(str(self.path)))
         self.facts.look.clicked.connect(self._look_inside)
         self.facts.check_profile.clicked.connect(self._check_named_profile)
+        self.facts.change.triggered.connect(lambda: self.doing.ask_change())
+        self.facts.holey.triggered.connect(lambda: self.doing.ask_holey())
+        self.facts.full.triggered.connect(lambda: self.doing.fetch(Choice(full=True)))
         self.facts.hide()
         self.card = VerdictCard()
         self.card.again.clicked.connect(lambda: self.check(self.path))
         self.card.full.clicked.connect(self._check_fully)
         self.card.repair.clicked.connect(self.doing.repair)
+        self.card.make.clicked.connect(lambda: window.make_bag(str(self.path)))
         self.card.resume.clicked.connect(self._resume)
         self.card.open.clicked.connect(lambda: show_folder(window, self.path))
         self.card.hide()
@@ -141,6 +145,9 @@ class BagsPage(QWidget):
         if paths[0] != self.path:
             clear(self._notes)
         self.path = paths[0]
+        for path in reversed(paths):
+            self._window.settings.remember_bag(str(path))
+        self._window.save_settings()
         self.batch.begin(list(dict.fromkeys(str(path) for path in paths)))
         self.before.setVisible(not self.batch.several)
         self.questions.forget()
@@ -187,7 +194,7 @@ class BagsPage(QWidget):
     async def _submit(self, path: str) -> str:
         """Submit a check, as thorough as is chosen. Returns the job's id."""
         profile, level = self.profile.value, self.level.currentData()
-        ca = self._window.access(urlsplit(profile).netloc).ca if "://" in profile else ()
+        ca = self._window.access(host_of(profile)).ca if "://" in profile else ()
         request = await self._window.bridge.call(source.validate_request, path, level, profile, ca)
         return await self._window.bridge.submit(request)
 
@@ -249,6 +256,7 @@ class BagsPage(QWidget):
         self.path, self.result = path, result
         self.card.show_text(said.tone, said.title, said.text, path, checks(result), less=result.level != "full")
         self._offer_repair()
+        self.card.make.setVisible(not result.version and any(e.path == "bagit.txt" for e in result.errors))
         self.card.show()
         found = Findings(result.errors, result.warnings)
         self.problems.setVisible(len(found) > 0)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QUrl, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QWidget
 
 from satchel.gui.dialogs import Dialog
@@ -34,19 +33,27 @@ def title(profile: str) -> str:
     return profile.partition("://")[2] if "://" in profile else Path(profile).name
 
 
+def host_of(address: str) -> str:
+    """The server of an address, with its port where that is not https's own; empty for what is no address."""
+    url = QUrl(address)
+    return f"{url.host()}:{url.port()}" if url.port() not in (-1, 443) else url.host()
+
+
 class ProfileBox(QComboBox):
     """None, the bag's own, bdbag's, those that were used before, a file, an address.
 
     Args:
         settings: remember what is chosen.
         save: keeps them.
+        own: what is chosen here counts here alone, for a bag that is not there yet or is changed.
     """
 
     chosen = Signal(str)
     """The person has chosen another."""
 
-    def __init__(self, settings: Settings, save: Callable[[], object]) -> None:
+    def __init__(self, settings: Settings, save: Callable[[], object], *, own: bool = False) -> None:
         super().__init__()
+        self._own: str | None = "" if own else None
         self._settings, self._save = settings, save
         self.setAccessibleName("Profile")
         self.view().setAccessibleName("Profile")
@@ -59,11 +66,16 @@ class ProfileBox(QComboBox):
     @property
     def value(self) -> str:
         """As a request has it; empty: none."""
-        return self._settings.bag_profile
+        return self._settings.bag_profile if self._own is None else self._own
 
     def use(self, profile: str) -> None:
         """Choose a profile, and remember it."""
-        self._settings.remember_profile(profile)
+        if self._own is None:
+            self._settings.remember_profile(profile)
+        else:
+            before, self._own = self._settings.bag_profile, profile
+            self._settings.remember_profile(profile)
+            self._settings.remember_profile(before)
         self._save()
         self._fill()
         self.chosen.emit(profile)
@@ -72,14 +84,15 @@ class ProfileBox(QComboBox):
         with QSignalBlocker(self):
             self.clear()
             for value, text in KNOWN:
-                self.addItem(text, value)
+                if value != "bag" or self._own is None:
+                    self.addItem(text, value)
             self.insertSeparator(self.count())
             for value in self._settings.bag_profiles:
                 self.addItem(title(value), value)
                 self.setItemData(self.count() - 1, value, Qt.ItemDataRole.ToolTipRole)
             self.addItem("From a file…", FILE)
             self.addItem("From an address…", ADDRESS)
-            self.setCurrentIndex(max(0, self.findData(self._settings.bag_profile)))
+            self.setCurrentIndex(max(0, self.findData(self.value)))
 
     def _activated(self, place: int) -> None:
         value = str(self.itemData(place))
@@ -133,12 +146,8 @@ class AddressDialog(Dialog):
     def go(self) -> None:
         """Take the address, where it is one."""
         address = self.field.text().strip()
-        try:
-            parts = urlsplit(address)
-            good = parts.scheme == "https" and bool(parts.hostname) and not parts.username
-        except ValueError:
-            good = False
-        if not good:
+        url = QUrl(address, QUrl.ParsingMode.StrictMode)
+        if url.scheme() != "https" or not url.host() or url.userInfo():
             self.problem.setText("Profiles come from addresses that begin with https:// and hold no password.")
             self.problem.show()
             self.field.setFocus()

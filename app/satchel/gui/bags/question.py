@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _WORDS = {"yes": "&Yes", "no": "&No", "unpack": "&Unpack it all the same", "stop": "Do &not unpack", "fetch": "&Fetch"}
 
 
+PATIENCE = 1.0
+"""Seconds until an answer must have been heard."""
+
+
 class Questions(QWidget):
     """The first question that one of some jobs waits with; where several ask, one answer can be given to all."""
 
@@ -36,7 +41,8 @@ class Questions(QWidget):
         self._window, self._bridge = window, window.bridge
         self._shown: tuple[str, str, int] = ("", "", 0)
         self._always: dict[str, str] = {}
-        self._given: set[tuple[str, str]] = set()
+        self._given: dict[tuple[str, str], tuple[str, float]] = {}
+        """Answers, and when they were given last."""
         self.notice: Notice | None = None
         self.answers: dict[str, QPushButton] = {}
         self.alike = QCheckBox("&Answer the same for all other bags that ask this")
@@ -58,9 +64,18 @@ class Questions(QWidget):
         waiting = []
         for view in views:
             asked = view.question
-            if asked is None or (view.id, asked.question) in self._given:
+            if asked is None:
                 continue
-            if (choice := self._always.get(asked.question)) is not None:
+            if (given := self._given.get((view.id, asked.question))) is not None:
+                # The job needs a moment until it has heard it; one that asks again is told the same.
+                if time.monotonic() - given[1] <= PATIENCE:
+                    continue
+                if asked.question.startswith(SIGN_IN):  # that one did not do
+                    del self._given[view.id, asked.question]
+                    waiting.append((view, asked))
+                else:
+                    self._answer(view.id, asked.question, given[0])
+            elif (choice := self._always.get(asked.question)) is not None:
                 self._answer(view.id, asked.question, choice)
             else:
                 waiting.append((view, asked))
@@ -109,8 +124,7 @@ class Questions(QWidget):
         self._show([], several=False)
 
     def _answer(self, job: str, question: str, choice: str) -> None:
-        # The job needs a moment until it has heard it, and goes on asking meanwhile.
-        self._given.add((job, question))
+        self._given[job, question] = choice, time.monotonic()
         self._bridge.answer(job, question, choice)
 
 

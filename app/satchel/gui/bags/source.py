@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from satchel.core.bags.inspecting import InspectResult
+    from satchel.core.bags.profiles import Profile
     from satchel.core.bags.validate import Level, ValidateRequest, ValidateResult
     from satchel.core.fetching.missing import Missing, Node, Sum
+    from satchel.core.fetching.request import MaterializeRequest, MaterializeResult
     from satchel.core.jobs.request import Access, Request
     from satchel.gui.bags.fetch import Choice
+    from satchel.gui.bags.holey import Left
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,18 +41,38 @@ async def inspect(path: str) -> InspectResult:
         return await inspecting.run(inspecting.InspectRequest(path=path), local_context(Path(folder)))
 
 
-async def home_of(path: str) -> str:
-    """The host that a bag says it is from; empty where it does not, or cannot be read."""
+async def profile_of(profile: str, ca: tuple[str, ...]) -> Profile | None:
+    """A profile by its name, file or address; None for no name. Raises SatchelError."""
+    from satchel.core.bags.profile_web import fetch_profile
+    from satchel.core.bags.profiles import built_in, profile_file
+
+    if not profile:
+        return None
+    if (known := built_in(profile)) is not None:
+        return known
+    if "://" in profile:
+        return await fetch_profile(profile, ca=ca, trusted=True)
+    return await asyncio.to_thread(profile_file, Path(profile))
+
+
+async def servers_of(path: str) -> tuple[str, list[str]]:
+    """The host that a bag says it is from (empty: it does not), and those that its fetch.txt names."""
     from satchel.core.bags.reading import open_bag
+    from satchel.core.bags.threads import in_thread
     from satchel.core.errors import SatchelError
+    from satchel.core.fetching.missing import hosts_of
 
-    def read() -> str:
+    stop = threading.Event()
+
+    def read() -> tuple[str, list[str]]:
         try:
-            return next((value for label, value in open_bag(Path(path)).info() if label.lower() == "source-host"), "")
+            bag = open_bag(Path(path))
+            home = next((value for label, value in bag.info() if label.lower() == "source-host"), "")
+            return home, hosts_of(bag, stop, home or None)
         except SatchelError:  # whoever fetches into it says why
-            return ""
+            return "", []
 
-    return await asyncio.to_thread(read)
+    return await in_thread(stop, read)
 
 
 class MissingTree:
@@ -120,8 +143,36 @@ async def fetch_request(path: str, choice: Choice, access: Access, hosts: tuple[
         skip=choice.skip,
         largest=choice.largest,
         repair=choice.repair,
+        full=choice.full,
         hosts=hosts,
         allow_private=choice.allow_private,
+        access=access,
+    )
+
+
+async def retry_request(
+    request: MaterializeRequest, result: MaterializeResult, access: Access, hosts: tuple[str, ...]
+) -> Request:
+    """A request for what an earlier one could not get."""
+    import msgspec
+
+    from satchel.core.fetching.request import retry
+
+    return msgspec.structs.replace(retry(request, result), access=access, hosts=hosts)
+
+
+async def holey_request(path: str, left: Left, access: Access, hosts: tuple[str, ...]) -> Request:
+    """A request to leave files of a bag to servers."""
+    from satchel.core.fetching.request import HoleyRequest
+
+    return HoleyRequest(
+        path=path,
+        url=left.url,
+        table=left.table or None,
+        only=left.only,
+        read=left.read,
+        allow_private=left.allow_private,
+        hosts=hosts,
         access=access,
     )
 
