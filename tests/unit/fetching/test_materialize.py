@@ -203,7 +203,7 @@ async def test_a_large_file_is_gone_on_with_after_a_stop(server: Server, tmp_pat
     server.special["/large"] = stall
     task = asyncio.create_task(fetch(bag, server))
     await half.wait()
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -213,8 +213,7 @@ async def test_a_large_file_is_gone_on_with_after_a_stop(server: Server, tmp_pat
     result = await fetch(bag, server, check="full")
     (asked,) = server.asked
     start = asked.http_range.start
-    assert start is not None
-    assert start >= 1_000_000
+    assert start == 2_000_000, "at the very byte"
     assert asked.headers["If-Range"] == f'"{hashlib.md5(LARGE).hexdigest()}"'
     assert (result.complete, result.valid) == (True, True)
 

@@ -129,7 +129,7 @@ class Completeness:
             self._db.execute("UPDATE listed SET path = ? WHERE path = ? AND NOT tag", (found[0], path))
             self._db.execute("UPDATE OR IGNORE fetch SET path = ? WHERE path = ?", (found[0], path))
             self._findings.warning(
-                "name-form", found[0], f"The manifests write the name of {found[0]} in another form."
+                "name-form", found[0], f"The manifests write the name of {found[0]} in another form: {path}."
             )
 
     def compare(self, manifests: Manifests) -> None:

@@ -297,7 +297,10 @@ class Listing:
             )
             if plain != path and payload_safe(plain) is None and self._is_listed(plain):
                 self._findings.warning(
-                    "name-form", plain, f"Line {line} of fetch.txt writes the name of {plain} in another form.", line
+                    "name-form",
+                    plain,
+                    f"Line {line} of fetch.txt writes the name of {plain} in another form: {path}.",
+                    line,
                 )
                 path = plain
             else:

@@ -380,20 +380,26 @@ class _Fetch:
             pieces: list[bytes] = []
             gathered = whole = 0
             since, then = 0, time.monotonic()
-            async for chunk in download:
-                pieces.append(chunk)
-                gathered += len(chunk)
-                since += len(chunk)
-                shown.add(len(chunk))
-                if most is not None and part.hashers.length + gathered > most:
-                    raise _other_length(wanted, None, most)
-                if gathered >= HANDED_ON:
-                    await self._threaded(part.take, pieces)
-                    pieces, gathered = [], 0
-                if time.monotonic() - then > SLOW_SECONDS:
-                    if since < SLOW_BYTES:
-                        raise _too_slow(web.host)
-                    since, then = 0, time.monotonic()
+            try:
+                async for chunk in download:
+                    pieces.append(chunk)
+                    gathered += len(chunk)
+                    since += len(chunk)
+                    shown.add(len(chunk))
+                    if most is not None and part.hashers.length + gathered > most:
+                        raise _other_length(wanted, None, most)
+                    if gathered >= HANDED_ON:
+                        handed, pieces, gathered = pieces, [], 0
+                        await self._threaded(part.take, handed)
+                    if time.monotonic() - then > SLOW_SECONDS:
+                        if since < SLOW_BYTES:
+                            raise _too_slow(web.host)
+                        since, then = 0, time.monotonic()
+            except (asyncio.CancelledError, Passing):
+                # Stopped: what has come is kept, so that it is gone on with at this very byte.
+                with contextlib.suppress(OSError):
+                    part.take(pieces)
+                raise
             await self._threaded(part.take, pieces)
             whole = part.hashers.length
         await self._threaded(part.finish)
