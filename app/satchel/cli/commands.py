@@ -107,6 +107,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     (
         "This computer",
         (
+            Command("profile", "[--name NAME] [--orcid ID] ...", "who you are, for your bags", "satchel.cli.profile"),
             Command(
                 "jobs",
                 "[list|show|resume|cancel|discard] [ID]",

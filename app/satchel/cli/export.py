@@ -128,7 +128,7 @@ def request_of(options: Namespace) -> ExportRequest:
         flow.request(),
         use_cache=not options.no_cache,
         assets=export_spec.choice_of(options),
-        info=tuple(options.info),
+        info=export_spec.info_of(options),
         ro_crate=options.ro_crate,
     )
 

@@ -49,6 +49,7 @@ def add_choices(parser: Parser) -> None:
     said.add_argument(
         "--info", action="append", default=[], type=pair, metavar="LABEL=VALUE", help="a field of bag-info.txt"
     )
+    said.add_argument("--no-profile", action="store_true", help="leave out who you are (`satchel profile`)")
     said.add_argument("--ro-crate", action="store_true", help="describe the bag by an RO-Crate as well")
 
 
@@ -87,6 +88,17 @@ def wanted(options: Namespace) -> bool:
     if options.env and not options.spec:
         raise SatchelError(Kind.USAGE, "--env gives values to a spec, and there is none.", "Give --spec FILE.")
     return bool(options.spec or options.table)
+
+
+def info_of(options: Namespace) -> tuple[tuple[str, str], ...]:
+    """Fields of bag-info.txt: those given, and what the person's profile says where nothing else is."""
+    from satchel.core import person
+    from satchel.core.paths import Home
+
+    given = tuple(options.info)
+    taken = {label for label, _ in given}
+    mine = () if options.no_profile else person.load(Home.find()).fields()
+    return (*given, *((label, value) for label, value in mine if label not in taken))
 
 
 def env_of(options: Namespace) -> dict[str, str]:
@@ -145,7 +157,7 @@ def request_of(options: Namespace, output: Output) -> SpecRequest:
         name=options.name,
         materialize=options.materialize,
         assets=choice_of(options),
-        info=tuple(options.info),
+        info=info_of(options),
         ro_crate=options.ro_crate,
         timeout=options.timeout,
         server_side=getattr(options, "server_side", False),

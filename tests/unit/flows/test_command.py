@@ -27,7 +27,7 @@ from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.clone.request import CloneRequest, Selection
-from satchel.core.export.request import ExportRequest, Offers
+from satchel.core.export.request import AssetChoice, ExportRequest, Offers
 from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.flows.command import arguments, command_line
 from satchel.core.jobs.request import Access, Request
@@ -70,6 +70,17 @@ exports = st.builds(
     materialize=st.booleans(),
     algorithms=st.lists(st.sampled_from(["md5", "sha256", "sha512"]), min_size=1, unique=True).map(tuple),
     name=st.none() | plain.map(str.strip).filter(bool),
+    assets=st.builds(
+        AssetChoice,
+        tables=st.lists(st.sampled_from(["eye:Image", "lab:Größe & Gewicht"]), max_size=2).map(tuple),
+        patterns=st.lists(plain, max_size=2).map(tuple),
+        largest=st.none() | st.integers(0, 10**15),
+        bytes=st.none() | st.integers(0, 10**15),
+        count=st.none() | st.integers(0, 10**9),
+    ),
+    info=st.lists(st.tuples(st.sampled_from(["Contact-Name", "External-Description"]), plain), max_size=2).map(tuple),
+    ro_crate=st.booleans(),
+    use_cache=st.booleans(),
     access=accesses,
 )
 validates = st.builds(

@@ -15,7 +15,8 @@ from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.clone.request import CloneRequest
-from satchel.core.export.request import ExportRequest
+from satchel.core.export.request import AssetChoice, ExportRequest
+from satchel.core.export.spec.request import SpecRequest
 from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.identifiers.checking import CheckRequest
 from satchel.core.identifiers.minting import MintRequest
@@ -45,6 +46,8 @@ def arguments(request: Request) -> list[str]:
     match request:
         case ExportRequest():
             return _words("export", [request.host, request.catalog], [*_export(request), *_access(request.access)])
+        case SpecRequest() if request.table and request.label:
+            return _words("export", [request.host, request.catalog], [*_spec(request), *_access(request.access)])
         case CloneRequest():
             source = [] if request.from_bag else [request.host, request.catalog, request.rid]
             return _words("clone", source, [*_clone(request), *_access(request.access)])
@@ -146,7 +149,54 @@ def _export(request: ExportRequest) -> list[str]:
             words += _option("algorithm", algorithm)
     if request.name is not None:
         words += _option("name", request.name)
+    words += _chosen_assets(request.assets)
+    words += _said(request.info)
+    if request.ro_crate:
+        words.append("--ro-crate")
+    if not request.use_cache:
+        words.append("--no-cache")
     return words
+
+
+def _chosen_assets(choice: AssetChoice) -> list[str]:
+    words = [word for table in choice.tables for word in _option("asset-table", table)]
+    words += [word for pattern in choice.patterns for word in _option("asset-pattern", pattern)]
+    for name, value in (("largest", choice.largest), ("bytes", choice.bytes), ("count", choice.count)):
+        if value is not None:
+            words += _option(f"asset-{name}", str(value))
+    return words
+
+
+def _said(info: tuple[tuple[str, str], ...]) -> list[str]:
+    """Fields of bag-info. They are written out, so that the command says the same for everybody who runs it."""
+    words = [word for label, value in info for word in _option("info", f"{label}={value}")]
+    return [*words, "--no-profile"] if words else []
+
+
+def _spec(request: SpecRequest) -> list[str]:
+    """The options of a spec that was made of a template."""
+    words = _option("table", request.table or "")
+    words += _option("template", request.label)
+    for name, value in (
+        ("rid", request.rid),
+        ("out", request.out),
+        ("snapshot", request.snapshot),
+        ("name", request.name),
+    ):
+        if value:
+            words += _option(name, value)
+    words += [] if request.archive == "spec" else _option("archive", request.archive)
+    words += [word for algorithm in request.algorithms for word in _option("algorithm", algorithm)]
+    if request.timeout is not None:
+        words += _option("timeout", f"{request.timeout:g}")
+    switches = (
+        ("--materialize", request.materialize),
+        ("--ro-crate", request.ro_crate),
+        ("--server-side", request.server_side),
+        ("--no-cache", not request.use_cache),
+    )
+    words += [switch for switch, on in switches if on]
+    return [*words, *_chosen_assets(request.assets), *_said(request.info)]
 
 
 def _clone(request: CloneRequest) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from satchel.core.deriva.names import TableName
-from satchel.core.export.request import Archive, ExportRequest, Offers, Vocabularies
+from satchel.core.export.request import Archive, AssetChoice, ExportRequest, Offers, Vocabularies
 from satchel.core.flows.flow import Flow, Page, Problem
 from satchel.core.jobs.request import Access
 
@@ -39,6 +39,11 @@ class ExportDraft(msgspec.Struct, kw_only=True, omit_defaults=True):
     out: str = ""
     name: str = ""
     access: Access = Access()
+    assets: AssetChoice = AssetChoice()
+    """Which are put inside, where `materialize` is set."""
+    info: tuple[tuple[str, str], ...] = ()
+    """Fields of bag-info.txt, such as who made it."""
+    ro_crate: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +135,9 @@ class ExportFlow(Flow):
             materialize=draft.materialize,
             algorithms=draft.algorithms,
             name=draft.name.strip() or None,
+            assets=draft.assets,
+            info=draft.info,
+            ro_crate=draft.ro_crate,
             access=draft.access,
         )
 

@@ -17,6 +17,7 @@ KIND = "export"
 
 async def make_flow(host: str, catalog: str, rid: str) -> ExportFlow:
     """A flow, for a record where one is named, else from the draft that was kept."""
+    from satchel.core import person
     from satchel.core.export.naming import bag_name
     from satchel.core.flows.drafts import Drafts
     from satchel.core.flows.export import ExportDraft, ExportFlow
@@ -24,6 +25,7 @@ async def make_flow(host: str, catalog: str, rid: str) -> ExportFlow:
 
     kept = Drafts(Home.find()).find(KIND)
     flow = ExportFlow(ExportFlow.load(kept) if kept is not None else ExportDraft(), bag_name)
+    flow.draft.info = person.load(Home.find()).fields()
     if host or rid:
         flow.set_record(host, catalog, rid)
     return flow
