@@ -124,6 +124,8 @@ class _ServerSide:
         with self.context.stage("server", f"{host} makes the export; it does not tell how far it is") as stage:
             while True:
                 if not await asyncio.to_thread(waiting.is_waiting, folder) and waiting.kept_answer(folder) is None:
+                    if waiting.begun(folder) is not None:
+                        self._lost()
                     await self._ask(stage)
                 else:
                     self.context.log(f"Your export is still running on {host}; following it.")

@@ -57,7 +57,7 @@ def main() -> int:
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         began = time.monotonic()
-        write_atomically(folder / BEGAN, str(time.time()).encode())
+        write_atomically(folder / BEGAN, f"{time.time()} {os.getpid()}\n".encode())
         with asyncio.Runner(loop_factory=new_loop) as runner:
             answer = runner.run(_ask(order, folder, began))
         with contextlib.suppress(OSError):  # the job was discarded meanwhile

@@ -39,8 +39,8 @@ def kept_answer(folder: Path) -> Answer | None:
 def begun(folder: Path) -> float | None:
     """When the server was asked, in seconds since 1970; None when it was not."""
     try:
-        return float((folder / BEGAN).read_text())
-    except (OSError, ValueError):
+        return float((folder / BEGAN).read_text().split()[0])
+    except (OSError, ValueError, IndexError):
         return None
 
 
