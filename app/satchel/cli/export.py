@@ -125,7 +125,7 @@ def request_of(options: Namespace) -> ExportRequest:
         draft.algorithms = tuple(dict.fromkeys(options.algorithm))
     draft.access = Access(ca=tuple(options.ca), credential=options.credential)
     return msgspec.structs.replace(
-        flow.request(),
+        flow.preview_request(),
         use_cache=not options.no_cache,
         assets=export_spec.choice_of(options),
         info=export_spec.info_of(options),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from satchel.cli import export_spec
 from satchel.cli.export import archive_of
 from satchel.cli.look import ask
 from satchel.cli.output import Output
@@ -51,6 +52,9 @@ def dataset_request(options: Namespace) -> DatasetRequest:
         algorithms=tuple(dict.fromkeys(options.algorithm or ())),
         name=options.name,
         materialize=options.materialize,
+        assets=export_spec.choice_of(options),
+        info=tuple(options.info),
+        ro_crate=options.ro_crate,
         server_side=options.server_side,
         use_cache=not options.no_cache,
         access=Access(ca=tuple(options.ca), credential=options.credential),

@@ -15,6 +15,7 @@ from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.clone.request import CloneRequest
+from satchel.core.export.datasets.request import DatasetRequest
 from satchel.core.export.request import AssetChoice, ExportRequest
 from satchel.core.export.spec.request import SpecRequest
 from satchel.core.fetching.request import MaterializeRequest
@@ -51,6 +52,8 @@ def arguments(request: Request) -> list[str]:
         case CloneRequest():
             source = [] if request.from_bag else [request.host, request.catalog, request.rid]
             return _words("clone", source, [*_clone(request), *_access(request.access)])
+        case DatasetRequest():
+            return _words("export", [request.host, request.catalog], [*_dataset(request), *_access(request.access)])
         case ValidateRequest():
             level = [] if request.level == "full" else _option("level", request.level)
             profile = _option("profile", request.profile) if request.profile else []
@@ -247,6 +250,29 @@ def _clone(request: CloneRequest) -> list[str]:
         words += _option("dest-credential", there.credential)
     if there is not None and there.ca != request.access.ca:
         words += [word for ca in there.ca for word in _option("dest-ca", ca)]
+    return words
+
+
+def _dataset(request: DatasetRequest) -> list[str]:
+    words = [*_option("dataset", request.dataset), *_option("out", request.out)]
+    if request.version is not None:
+        words += _option("version", request.version)
+    if request.archive not in ("spec", "zip"):
+        words += _option("archive", request.archive)
+    if request.materialize:
+        words.append("--materialize")
+    for algorithm in request.algorithms:
+        words += _option("algorithm", algorithm)
+    if request.name is not None:
+        words += _option("name", request.name)
+    words += _chosen_assets(request.assets)
+    words += _said(request.info)
+    if request.ro_crate:
+        words.append("--ro-crate")
+    if request.server_side:
+        words.append("--server-side")
+    if not request.use_cache:
+        words.append("--no-cache")
     return words
 
 

@@ -12,10 +12,13 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from satchel.core.bags.names import safe_name
 from satchel.core.deriva.names import TableName
+from satchel.core.export.datasets.request import DatasetRequest
 from satchel.core.export.request import Archive, AssetChoice, ExportRequest, Offers, Vocabularies
 from satchel.core.flows.flow import Flow, Page, Problem
 from satchel.core.jobs.request import Access
@@ -23,6 +26,7 @@ from satchel.core.jobs.request import Access
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 _RID = re.compile(r"[0-9A-HJKMNP-TV-Z]+(-[0-9A-HJKMNP-TV-Z]+)*", re.IGNORECASE)
 ALGORITHMS = ("md5", "sha256", "sha512")
+What = Literal["record", "dataset"]
 
 
 class ExportDraft(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -30,7 +34,12 @@ class ExportDraft(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     host: str = ""
     catalog: str = ""
+    what: What = "record"
     rid: str = ""
+    dataset: str = ""
+    """The dataset's RID, where `what` says so."""
+    version: str = ""
+    server_side: bool = False
     snapshot: str | None = None
     offers: Offers = Offers()
     archive: Archive = "zip"
@@ -54,6 +63,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """How the window calls it: the table's display name and the RID."""
 
 
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to make a dataset's bag, as far as can be said beforehand."""
+
+    where: str
+    """`here` or `server`."""
+    reason: str
+    seconds_here: float
+    seconds_server: float
+
+
 class Size(msgspec.Struct, frozen=True, kw_only=True):
     """What the preview says about the size of the bag, in bytes; None: not known."""
 
@@ -71,7 +90,7 @@ class ExportFlow(Flow):
     """
 
     pages = (
-        Page("what", "What to export", "One record, and all that belongs to it."),
+        Page("what", "What to export", "One record and all that belongs to it, or a version of a dataset."),
         Page("preview", "Preview", "What the bag will hold. Untick what you do not want."),
         Page("options", "Options", "Where the bag goes and how it is packed."),
         Page("run", "Export", "The export runs on when you close this window."),
@@ -85,6 +104,8 @@ class ExportFlow(Flow):
         self.draft = draft or ExportDraft()
         self.found: Found | None = None
         self.size: Size | None = None
+        self.proposed: Proposed | None = None
+        """Of a dataset, once it was estimated."""
         self.running = False
         """An export was started and has not ended yet."""
         self.finished = False
@@ -96,11 +117,25 @@ class ExportFlow(Flow):
     def set_record(self, host: str, catalog: str, rid: str) -> None:
         """Name the record; forgets what was found for another one."""
         named = (host.strip().removeprefix("https://").rstrip("/"), catalog.strip(), rid.strip().upper())
+        if named[:2] != (self.draft.host, self.draft.catalog):
+            self.draft.dataset = self.draft.version = ""
         if named != (self.draft.host, self.draft.catalog, self.draft.rid):
             self.draft.offers = Offers(vocabularies=self.draft.offers.vocabularies)
             self.draft.snapshot = None
             self.draft.host, self.draft.catalog, self.draft.rid = named
-            self.found = self.size = None
+            self.found = self.size = self.proposed = None
+
+    def set_what(self, what: What) -> None:
+        """A record, or a dataset; what was found out about the other is forgotten."""
+        if what != self.draft.what:
+            self.draft.what = what
+            self.size = self.proposed = None
+
+    def set_dataset(self, rid: str, version: str) -> None:
+        """Choose a dataset and one of its versions; empty: none."""
+        if (rid, version) != (self.draft.dataset, self.draft.version):
+            self.draft.dataset, self.draft.version = rid, version
+            self.size = self.proposed = None
 
     def set_included(self, table: str, included: bool) -> None:
         """Tick or untick a table of the preview."""
@@ -121,8 +156,32 @@ class ExportFlow(Flow):
 
     # -- what it comes to -----------------------------------------------------------------------------------------
 
-    def request(self) -> ExportRequest:
+    def request(self) -> ExportRequest | DatasetRequest:
         """The request that the draft stands for."""
+        return self.dataset_request() if self.draft.what == "dataset" else self.preview_request()
+
+    def dataset_request(self) -> DatasetRequest:
+        """The export of the dataset that was chosen."""
+        draft = self.draft
+        return DatasetRequest(
+            host=draft.host,
+            catalog=draft.catalog,
+            dataset=draft.dataset,
+            version=draft.version or None,
+            out=draft.out,
+            archive=draft.archive,
+            algorithms=() if draft.algorithms == ExportDraft().algorithms else draft.algorithms,
+            name=draft.name.strip() or None,
+            materialize=draft.materialize,
+            assets=draft.assets,
+            info=draft.info,
+            ro_crate=draft.ro_crate,
+            server_side=draft.server_side,
+            access=draft.access,
+        )
+
+    def preview_request(self) -> ExportRequest:
+        """The export of the record: what the preview is asked for."""
         draft = self.draft
         return ExportRequest(
             host=draft.host,
@@ -141,16 +200,15 @@ class ExportFlow(Flow):
             access=draft.access,
         )
 
-    def preview_request(self) -> ExportRequest:
-        """What the preview is asked for."""
-        return self.request()
-
     def target(self) -> Path | None:
         """The file or folder that the export will make; None while that cannot be said."""
+        ending = {"zip": ".zip", "tgz": ".tgz", "none": ""}[self.draft.archive]
+        if self.draft.what == "dataset":
+            name = safe_name(self.draft.name.strip() or f"Dataset_{self.draft.dataset}", "bag")
+            return Path(self.draft.out) / (name + ending) if self.draft.out and self.draft.dataset else None
         if not self.draft.out or self.found is None or self._name_of is None:
             return None
-        ending = {"zip": ".zip", "tgz": ".tgz", "none": ""}[self.draft.archive]
-        return Path(self.draft.out) / (self._name_of(self.request(), self.found.table) + ending)
+        return Path(self.draft.out) / (self._name_of(self.preview_request(), self.found.table) + ending)
 
     def needed_bytes(self) -> int:
         """About how much disk the export needs while it runs: the bag and, where one is made, its archive."""
@@ -176,6 +234,11 @@ class ExportFlow(Flow):
         return check() if check else []
 
     def _what(self) -> list[Problem]:
+        if self.draft.what == "dataset":
+            wrong = catalog_problems(self.draft.host, self.draft.catalog)
+            if not wrong and not self.draft.dataset:
+                wrong.append(Problem("dataset", "Choose a dataset and one of its versions."))
+            return wrong
         found = record_problems(self.draft.host, self.draft.catalog, self.draft.rid)
         if not found and self.found is None:
             found.append(Problem("rid", "The record has not been looked up yet."))
@@ -223,7 +286,7 @@ class ExportFlow(Flow):
         draft = msgspec.structs.replace(self.draft, snapshot=None)
         if self.running or self.finished:
             draft = msgspec.structs.replace(
-                draft, host="", catalog="", rid="", offers=Offers(), name="", access=Access()
+                draft, host="", catalog="", rid="", dataset="", version="", offers=Offers(), name="", access=Access()
             )
         return msgspec.json.encode(draft)
 

@@ -97,7 +97,8 @@ class DonePage(WizardPage):
         said = f"{words.count(result.rows, 'rows')} in {words.count(tables, 'tables')}"
         if files:
             said += f", {words.count(files, 'files')} ({words.size(size)})"
-        self.text.setText(f"{said}, as of snapshot {result.snapshot}. It took {_took(view.seconds)}.")
+        cached = " It comes from the cache: the same was exported before." if result.cached else ""
+        self.text.setText(f"{said}, as of snapshot {result.snapshot}. It took {_took(view.seconds)}.{cached}")
         self.path.set_text(str(self._path))
         self._show_notes(result)
         clear(self.tables)
@@ -115,8 +116,9 @@ class DonePage(WizardPage):
 
     def _show_notes(self, result: ExportResult) -> None:
         clear(self._notes)
-        if result.hidden:
-            names = ", ".join(result.hidden)
+        hidden: tuple[str, ...] = getattr(result, "hidden", ())  # of a spec's bag nobody says so
+        if hidden:
+            names = ", ".join(hidden)
             notice = Notice("Hidden from you, so not in the bag", "warning", names, dismissable=False)
             self._notes.addWidget(notice)
         if result.problems:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDir, QStandardPaths, Qt
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QLabel, QLayout, QLineEdit, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.core.export.request import Archive
@@ -33,6 +33,7 @@ MEANINGS = {
     "tgz": "One file, for Unix tools.",
     "none": "Not packed: to look inside or work on at once.",
 }
+PLACES = (("here", "monitor", "This computer"), ("server", "server", "The server"))
 NAMES = {"md5": "&MD5", "sha256": "SHA-&256", "sha512": "SHA-&512"}
 
 
@@ -81,6 +82,11 @@ class OptionsPage(WizardPage):
         self._add(grid, "&Name", self.name, self.name)
         self._add(grid, "Pack it as", None, _stack(self.archive, self.meaning))
         self._add(grid, "Files (assets)", None, _stack(self.materialize, self.materialize_hint))
+        self.place = Choice("Made by", PLACES)
+        self.place.set_value("server" if draft.server_side else "here")
+        self.place.chosen.connect(self._said)
+        self.why = label("", "caption", "muted", wrap=True)
+        self.place_label = self._add(grid, "Made by", None, _stack(self.place, self.why))
         said = "Proof that nothing was changed: written into the bag's manifests."
         self._add(grid, "Checksums", None, _stack(sums, label(said, "caption", "muted", wrap=True)))
         card = Card(margin=SPACE_6)
@@ -98,7 +104,7 @@ class OptionsPage(WizardPage):
         self.materialize.toggled.connect(self._said)
 
     @staticmethod
-    def _add(grid: QGridLayout, text: str, buddy: QWidget | None, what: QWidget | QLayout) -> None:
+    def _add(grid: QGridLayout, text: str, buddy: QWidget | None, what: QWidget | QLayout) -> QLabel:
         line = grid.rowCount()
         said = label(text)
         said.setContentsMargins(0, 7, 0, 0)
@@ -109,8 +115,10 @@ class OptionsPage(WizardPage):
             grid.addWidget(what, line, 1)
         else:
             grid.addLayout(what, line, 1)
+        return said
 
     def entered(self) -> None:
+        self.place.set_value("server" if self._flow.draft.server_side else "here")
         self._describe()
         self.out.setFocus(Qt.FocusReason.TabFocusReason)
 
@@ -121,12 +129,19 @@ class OptionsPage(WizardPage):
         draft.materialize = self.materialize.isChecked()
         draft.archive = next((kind for kind, _, _ in ARCHIVES if self.archive.options[kind].isChecked()), "zip")
         draft.algorithms = tuple(a for a, box in self.algorithms.items() if box.isChecked())
+        draft.server_side = self.place.options["server"].isChecked()
         self._describe()
         self.changed.emit()
 
     def _describe(self) -> None:
         draft, size = self._flow.draft, self._flow.size
         self.meaning.setText(MEANINGS[draft.archive])
+        of_dataset, proposed = draft.what == "dataset", self._flow.proposed
+        for part in (self.place, self.why, self.place_label):
+            part.setVisible(of_dataset)
+        if proposed is not None:
+            better = "The server" if proposed.where == "server" else "This computer"
+            self.why.setText(f"{better} is proposed: {proposed.reason[:1].lower()}{proposed.reason[1:]}")
         assets = words.size(size.assets) if size is not None else "an unknown size"
         self.materialize.setEnabled(size is None or size.assets > 0 or draft.materialize)
         if size is not None and not size.assets:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QCloseEvent
 
 from satchel.gui.wizards.export import source
+from satchel.gui.wizards.export.datasets.estimate import EstimatePage
 from satchel.gui.wizards.export.done import DonePage
 from satchel.gui.wizards.export.options import OptionsPage
 from satchel.gui.wizards.export.preview import PreviewPage
 from satchel.gui.wizards.export.run import RunPage
+from satchel.gui.wizards.export.switch import ChoosingPage, ForeseeingPage
 from satchel.gui.wizards.export.what import WhatPage
 from satchel.gui.wizards.shell import Wizard
 
@@ -25,13 +27,16 @@ class ExportWizard(Wizard):
     def __init__(self, window: MainWindow, flow: ExportFlow) -> None:
         self.flow = flow
         self.what = WhatPage(window, flow)
+        self.choosing = ChoosingPage(window, flow, self.what)
         self.preview = PreviewPage(window, flow)
+        self.estimate = EstimatePage(window, flow)
+        self.foreseeing = ForeseeingPage(flow, self.preview, self.estimate)
         self.options = OptionsPage(window, flow)
         self.run = RunPage(window, flow)
         self.done_page = DonePage(window, self.run)
         pages = {
-            "what": self.what,
-            "preview": self.preview,
+            "what": self.choosing,
+            "preview": self.foreseeing,
             "options": self.options,
             "run": self.run,
             "done": self.done_page,
@@ -50,7 +55,8 @@ class ExportWizard(Wizard):
     def closeEvent(self, event: QCloseEvent) -> None:
         self._main.settings.sizes["export"] = [self.width(), self.height()]
         self._main.save_settings()
-        self.preview.end()
+        self.foreseeing.end()
+        self.choosing.left()
         self.run.end()
         source.keep_draft(self.flow)
         super().closeEvent(event)
