@@ -110,3 +110,25 @@ async def test_what_the_person_and_the_crate_say_is_in_the_bag(sandbox: SandboxP
     parts = {p["@id"] for p in graph["./"]["hasPart"]}
     assert "records/eye.Subject.csv" in parts
     assert "data/ro-crate-metadata.json" in (bag / "manifest-sha256.txt").read_text()
+
+
+async def test_the_reference_library_reads_the_crate(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    """ro-crate-py finds every file, what is to be fetched as well, and who made it."""
+    from rocrate.rocrate import ROCrate
+
+    for name in ("job", "out"):
+        (tmp_path / name).mkdir()
+    info = (("Contact-Name", "Ada Lovelace"), ("Source-Organization", "Laboratory of Eyes"))
+    wanted = request(sandbox, tmp_path / "out", info=info, ro_crate=True, assets=AssetChoice(count=3))
+    result = await runner.run(wanted, JobContext("7", tmp_path / "job"))
+    data = Path(result.bag or "") / "data"
+    crate = ROCrate(data)
+    here = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()} - {"ro-crate-metadata.json"}
+    entities = {e.properties()["name"] for e in crate.data_entities if e.type == "File"}
+    listed = (data.parent / "fetch.txt").read_text().splitlines()
+    assert here <= entities
+    assert len(entities) == len(here) + len(listed)
+    author = crate.root_dataset["author"]
+    assert author["name"] == "Ada Lovelace"
+    assert author["affiliation"]["name"] == "Laboratory of Eyes"
+    assert crate.root_dataset["isBasedOn"].id.startswith(f"https://{sandbox.host}/ermrest/catalog/1@")

@@ -65,7 +65,9 @@ def crate(inventory: Iterable[Entry], info: Sequence[tuple[str, str]], when: dat
         if snapshot := fields.get("Source-Snapshot"):
             source += f"@{snapshot}"
         root["isBasedOn"] = {"@id": source}
-        more.append({"@id": source, "@type": "Dataset", "name": f"Catalog {fields.get('Source-Catalog')} of {host}"})
+        more.append(
+            {"@id": source, "@type": "CreativeWork", "name": f"Catalog {fields.get('Source-Catalog')} of {host}"}
+        )
     action: dict[str, Any] = {
         "@id": "#export",
         "@type": "CreateAction",
