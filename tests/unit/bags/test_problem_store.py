@@ -15,6 +15,9 @@ from satchel.core.bags import problems
 from satchel.core.bags.problem_store import ProblemStore
 from satchel.core.bags.reports import write_report
 from satchel.core.bags.validate import ValidateResult
+from satchel.gui.bags.kinds import grouped
+from satchel.gui.bags.stored import Stored, all_of
+from satchel.gui.bags.verdict import Findings
 from small_bags import judge, put
 
 MANY = 2_345
@@ -69,3 +72,20 @@ def test_the_command_tells_all_on_one_line(result: ValidateResult, capsys: pytes
     assert (told["event"], told["valid"], told["error_count"]) == ("result", False, MANY + 1)
     assert [len(told["errors"]), len(told["warnings"])] == [MANY + 1, 1]
     assert told["errors"][0] == msgspec.to_builtins(result.errors[0])
+
+
+def test_the_window_shows_all_of_them(result: ValidateResult) -> None:
+    found = all_of(result)
+    assert isinstance(found, Stored)
+    assert len(found) == MANY + 2
+    groups = grouped(found)
+    assert [(g.code, g.severity, len(g.places)) for g in groups] == [
+        ("missing", "error", MANY), ("unexpected", "error", 1), ("relative-path", "warning", 1)
+    ]  # fmt: skip
+    place = groups[0].places[1_000]
+    assert (found.code(place), found.severity(place)) == ("missing", "error")
+    assert found.where(place) == "data/É1000_x"
+    assert "data/É1000_x" in found.message(place)
+    assert [len(group.places) for group in grouped(found, "é234")] == [5]
+    Path(result.store).unlink()
+    assert isinstance(all_of(result), Findings), "the first of them are in the result"

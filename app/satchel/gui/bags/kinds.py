@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Listed(Protocol):
@@ -66,8 +66,18 @@ class Group:
         return f"Advice: {title[:1].lower()}{title[1:]}" if self.severity == "warning" else title
 
 
+@runtime_checkable
+class Grouped(Protocol):
+    """Things that know their groups by themselves."""
+
+    def groups(self, text: str) -> list[Group]:
+        """As `grouped`."""
+
+
 def grouped(found: Listed, text: str = "") -> list[Group]:
     """The findings with a text in them by severity and kind, errors first, the largest group first."""
+    if isinstance(found, Grouped):
+        return found.groups(text)
     groups: dict[tuple[str, str], list[int]] = {}
     for place in found.matching(text):
         groups.setdefault((found.severity(place), found.code(place)), []).append(place)

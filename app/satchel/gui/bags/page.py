@@ -22,7 +22,8 @@ from satchel.gui.bags.profile import ProfileBox, host_of
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.bags.question import Questions
 from satchel.gui.bags.repair import broken
-from satchel.gui.bags.verdict import Findings, checks, verdict
+from satchel.gui.bags.stored import all_of
+from satchel.gui.bags.verdict import checks, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.folders import show_folder
 from satchel.gui.tasks import Spawned, spawn
@@ -258,7 +259,7 @@ class BagsPage(QWidget):
         self._offer_repair()
         self.card.make.setVisible(not result.version and any(e.path == "bagit.txt" for e in result.errors))
         self.card.show()
-        found = Findings(result.errors, result.warnings)
+        found = all_of(result)
         self.problems.setVisible(len(found) > 0)
         self.problems.show_found(found)
         self._inside.setStretch(self._stretch, 0 if len(found) else 1)

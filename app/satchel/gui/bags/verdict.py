@@ -98,7 +98,7 @@ def _bad(result: ValidateResult, figures: str) -> Verdict:
         return Verdict("danger", "The bag does not keep its profile", text)
     found = f"{words.count(result.error_count)} problem{'s' if result.error_count != 1 else ''} found."
     told = len(result.errors)
-    if told < result.error_count:
+    if told < result.error_count and not result.store:
         found += f" The first {words.count(told)} are listed."
     return Verdict("danger", "The bag is not valid", f"{found} {figures}")
 
