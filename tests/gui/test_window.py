@@ -188,12 +188,12 @@ def test_a_bag_dropped_anywhere_is_checked(window: MainWindow, monkeypatch: pyte
 
 def test_choosing_a_bag_opens_a_dialog_and_does_not_wait(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[Path] = []
-    monkeypatch.setattr(window, "check_bag", checked.append)
+    monkeypatch.setattr(window, "check_bags", checked.extend)
     window.menus.actions["check-bag"].trigger()
     (dialog,) = window.findChildren(QFileDialog)
     assert dialog.isVisible()
-    dialog.fileSelected.emit("/tmp/bag.zip")
-    assert checked == [Path("/tmp/bag.zip")]
+    dialog.filesSelected.emit(["/tmp/bag.zip", "/tmp/other.tgz"])
+    assert checked == [Path("/tmp/bag.zip"), Path("/tmp/other.tgz")]
     dialog.reject()
 
 

@@ -142,7 +142,8 @@ class BagsPage(QWidget):
         self.check_all([path])
 
     def check_all(self, paths: Sequence[Path]) -> None:
-        """Check bags one after the other; several get a list with a line each."""
+        """Check bags one after the other; several get a list with a line each. Of a folder its bagit.txt will do."""
+        paths = [path.parent if path.name == "bagit.txt" else path for path in paths]
         if paths[0] != self.path:
             clear(self._notes)
         self.path = paths[0]
