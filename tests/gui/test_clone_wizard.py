@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -315,5 +318,48 @@ def test_a_clones_report_is_shown_again_from_the_list_of_jobs(window: MainWindow
         await until(lambda: view.model.rowCount() == 1)
         QTest.keyClick(report, Qt.Key.Key_Escape)
         await until(lambda: not window.findChildren(ReportWindow))
+
+    in_loop(body)
+
+
+def test_a_bag_is_cloned_as_well(window: MainWindow, box: SandboxProcess, in_loop: InLoop, tmp_path: Path) -> None:
+    out = tmp_path / "bags"
+    out.mkdir()
+    told = ["export", box.host, box.catalog, "--rid", box.root, "--out", str(out), "--ca", box.ca]
+    done = subprocess.run(
+        [sys.executable, "-m", "satchel", *told, "--credential", box.credential, "--materialize"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SATCHEL_HOME": str(tmp_path / "home")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (bag,) = out.iterdir()
+
+    async def body() -> None:
+        window.settings.remember_host(box.host, ca=box.ca, credential=box.credential)
+        window.start_clone()
+        await until(lambda: wizards(window))
+        wizard = wizards(window)[-1]
+        click(wizard.what.of.options["bag"])
+        click(wizard.next_button)
+        assert "Choose the bag" in wizard.problem.text()
+        wizard.what.archive._take(str(bag))
+        click(wizard.next_button)
+        await at(wizard, "forecast")
+        await until(lambda: wizard.flow.foretold is not None, seconds=60)
+        click(wizard.next_button)
+        await at(wizard, "destination")
+        wizard.destination.host_edit.setText(box.host)
+        click(wizard.next_button)
+        await at(wizard, "summary")
+        await until(lambda: wizard.flow.checked is not None, seconds=60)
+        assert str(bag) in words(wizard.summary.card)
+        click(wizard.next_button)
+        await at(wizard, "result")
+        result = wizard.result_page.result
+        assert result is not None
+        assert result.verified
+        await closed(window)
 
     in_loop(body)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from satchel.core.clone.bagreading import read_bag
 from satchel.core.clone.forecast import Forecast
 from satchel.core.clone.forecasting import Large, Outcomes, destination, measure, policies, told
 from satchel.core.clone.gate import Gate
@@ -56,11 +57,15 @@ class Foretelling:
         context = self._context = local_context(self._folder)
         request, gate = self.request, Gate(self.request.concurrency)
         try:
-            session = await self._stack.enter_async_context(
-                Session.open(request.host, request.access, log=gate.hears(context.log))
-            )
-            await same_person(session, context, "source")
-            self._reading = await self._stack.enter_async_context(read(session, request, context, self._folder / REACH))
+            if request.from_bag is None:
+                session = await self._stack.enter_async_context(
+                    Session.open(request.host, request.access, log=gate.hears(context.log))
+                )
+                await same_person(session, context, "source")
+                opening = read(session, request, context, self._folder / REACH)
+            else:
+                opening = read_bag(request, context, lambda: None)
+            self._reading = await self._stack.enter_async_context(opening)
             with context.stage("sizes", "Look for what is large"):
                 self._large = await measure(self._reading, gate)
         except BaseException:

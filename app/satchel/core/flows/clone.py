@@ -7,6 +7,7 @@ destination. Both are answers of servers and are dropped whenever the draft chan
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -31,6 +32,8 @@ class CloneDraft(msgspec.Struct, kw_only=True, omit_defaults=True):
     snapshot: str | None = None
     offers: Offers = Offers()
     access: Access = Access()
+    from_bag: str | None = None
+    """The bag that is the source in place of a catalog; empty: one that has not been chosen yet."""
     associations: bool = True
     by_annotation: bool = False
     assets: Assets = "references"
@@ -101,6 +104,13 @@ class CloneFlow(Flow):
             self.found = self.size = None
             self._selected()
 
+    def set_bag(self, path: str | None) -> None:
+        """Take a bag as the source; None: a record of a catalog."""
+        if path != self.draft.from_bag:
+            self.draft.from_bag = path
+            self.draft.orphans_for = {}
+            self._selected()
+
     def set_included(self, table: str, included: bool) -> None:
         """Tick or untick a table."""
         kept = tuple(t for t in self.draft.offers.exclude if t != table)
@@ -152,7 +162,7 @@ class CloneFlow(Flow):
         if getattr(self.draft, name) is not value:
             setattr(self.draft, name, value)
             self.checked = None
-            if name == "prune_hidden_fkeys":
+            if name in ("prune_hidden_fkeys", "associations", "by_annotation"):
                 self._selected()
 
     def _offer(self, offers: Offers) -> None:
@@ -186,17 +196,18 @@ class CloneFlow(Flow):
     def request(self) -> CloneRequest:
         """The request that the draft stands for."""
         draft, offers = self.draft, self.draft.offers
-        other = bool(draft.to_host) and draft.to_host != draft.host
-        existing = draft.where == "existing"
+        existing, of_bag = draft.where == "existing", draft.from_bag is not None
+        other = of_bag or (bool(draft.to_host) and draft.to_host != draft.host)
         return CloneRequest(
-            host=draft.host,
-            catalog=draft.catalog,
-            rid=draft.rid,
-            snapshot=draft.snapshot,
-            access=draft.access,
+            host="" if of_bag else draft.host,
+            catalog="" if of_bag else draft.catalog,
+            rid="" if of_bag else draft.rid,
+            snapshot=None if of_bag else draft.snapshot,
+            from_bag=draft.from_bag,
+            access=draft.to_access if of_bag else draft.access,
             to_host=draft.to_host if other else None,
             to_catalog=draft.to_catalog if existing else None,
-            dest_access=draft.to_access if other else None,
+            dest_access=draft.to_access if other and not of_bag else None,
             selection=Selection(
                 exclude=offers.exclude,
                 follow=offers.follow,
@@ -233,6 +244,8 @@ class CloneFlow(Flow):
         """As the pages stand, but a clone that has ended goes from "run" to "result" only once it has."""
         if page == "run" and not self.finished:
             return None
+        if page == "what" and self.draft.from_bag is not None:  # all that is in it is taken
+            return "forecast"
         return super().following(page)
 
     def problems(self, page: str) -> list[Problem]:
@@ -247,6 +260,11 @@ class CloneFlow(Flow):
         return check() if check else []
 
     def _what(self) -> list[Problem]:
+        if self.draft.from_bag is not None:
+            if not self.draft.from_bag:
+                return [Problem("from_bag", "Choose the bag, its archive or its folder.")]
+            there = Path(self.draft.from_bag).exists()
+            return [] if there else [Problem("from_bag", f"There is no {self.draft.from_bag}.")]
         found = record_problems(self.draft.host, self.draft.catalog, self.draft.rid)
         if not found and self.found is None:
             found.append(Problem("rid", "The record has not been looked up yet."))
@@ -262,8 +280,9 @@ class CloneFlow(Flow):
         draft = self.draft
         catalog = draft.to_catalog if draft.where == "existing" else "1"
         told = {"host": "to_host", "catalog": "to_catalog"}
-        found = [Problem(told[p.field], p.message) for p in catalog_problems(draft.to_host or draft.host, catalog)]
-        same = (draft.to_host or draft.host) == draft.host
+        host = draft.to_host if draft.from_bag is not None else draft.to_host or draft.host
+        found = [Problem(told[p.field], p.message) for p in catalog_problems(host, catalog)]
+        same = draft.from_bag is None and host == draft.host
         if draft.where == "existing" and same and draft.to_catalog == draft.catalog:
             found.append(Problem("to_catalog", "This is the source itself."))
         if draft.alias and not _ALIAS.fullmatch(draft.alias):
@@ -284,7 +303,15 @@ class CloneFlow(Flow):
         draft = msgspec.structs.replace(self.draft, snapshot=None)
         if self.running or self.finished:
             draft = msgspec.structs.replace(
-                draft, host="", catalog="", rid="", offers=Offers(), orphans_for={}, access=Access(), alias=""
+                draft,
+                host="",
+                catalog="",
+                rid="",
+                from_bag=None,
+                offers=Offers(),
+                orphans_for={},
+                access=Access(),
+                alias="",
             )
         return msgspec.json.encode(draft)
 

@@ -194,7 +194,7 @@ class ForecastPage(WizardPage):
             return
         self._timer.stop()
         self.busy.done()
-        self._flow.draft.snapshot = found.snapshot
+        self._flow.draft.snapshot = found.snapshot or None
         self._flow.foretold = found
         self._show(found)
         self.changed.emit()
@@ -251,7 +251,8 @@ class ForecastPage(WizardPage):
             text += f", with {said.count(found.assets, 'files')} ({said.size(found.asset_bytes)})"
         self.total.setText(text)
         about = f"About {said.size(found.bytes)} of rows. " if found.bytes else ""
-        self.more.setText(f"{about}As of snapshot {found.snapshot}. With your choices: {words.outcome(found.chosen)}.")
+        since = f"As of snapshot {found.snapshot}. " if found.snapshot else ""
+        self.more.setText(f"{about}{since}With your choices: {words.outcome(found.chosen)}.")
         dangles = bool(found.dangling)
         for widget in (self.all_card, self.list):
             widget.setVisible(dangles)

@@ -136,10 +136,12 @@ class SummaryPage(WizardPage):
         tables = sum(1 for table in found.tables if table.rows)
         place = f"the empty catalog {request.to_catalog}" if request.to_catalog else "a new catalog"
         alias = f", with the alias {request.alias}" if request.alias else ""
+        source = f"catalog {found.catalog_id} on {found.hostname}, as of snapshot {found.snapshot}"
+        if request.from_bag:
+            source = f"the bag {request.from_bag}"
         lines = [
-            f"{said.count(found.rows, 'rows')} in {said.count(tables, 'tables')} of catalog {found.catalog_id} on "
-            f"{found.hostname}, as of snapshot {found.snapshot}, are copied into {place} on {request.destination}"
-            f"{alias}. RIDs and creation times are kept.",
+            f"{said.count(found.rows, 'rows')} in {said.count(tables, 'tables')} of {source}, are copied into {place} "
+            f"on {request.destination}{alias}. RIDs and creation times are kept.",
             _FILES[draft.assets].format(files=said.count(found.assets, "files"), size=said.size(found.asset_bytes))
             if found.assets or draft.assets == "none"
             else "There are no files.",

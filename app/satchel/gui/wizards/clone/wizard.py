@@ -10,10 +10,10 @@ from satchel.gui.wizards.clone import asking
 from satchel.gui.wizards.clone.destination import DestinationPage
 from satchel.gui.wizards.clone.forecast import ForecastPage
 from satchel.gui.wizards.clone.result import ResultPage
+from satchel.gui.wizards.clone.source_page import SourcePage
 from satchel.gui.wizards.clone.summary import SummaryPage
-from satchel.gui.wizards.export.preview import PreviewPage
+from satchel.gui.wizards.clone.take import TakePage
 from satchel.gui.wizards.export.run import RunPage
-from satchel.gui.wizards.export.what import WhatPage
 from satchel.gui.wizards.shell import Wizard
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class CloneWizard(Wizard):
 
     def __init__(self, window: MainWindow, flow: CloneFlow) -> None:
         self.flow = flow
-        self.what = WhatPage(window, flow)
-        self.take = PreviewPage(window, flow)
+        self.what = SourcePage(window, flow)
+        self.take = TakePage(window, flow)
         self.forecast = ForecastPage(window, flow)
         self.destination = DestinationPage(window, flow)
         self.summary = SummaryPage(window, flow, self.forecast)
