@@ -35,6 +35,8 @@ class Menus:
         self.recent = file.addMenu("Open &Recent Bag")
         self.recent.aboutToShow.connect(self._fill_recent)
         self._add(file, "make-bag", "&New Bag of a Folder…", "Ctrl+N", window.make_bag)
+        self._add(file, "receive", "Receive an &Identifier…", "Ctrl+I", window.receive)
+        self._add(file, "mint", "Min&t an Identifier…", "Ctrl+M", window.mint)
         self._add(file, "compare", "Co&mpare Two Bags…", "Ctrl+D", window.compare_bags)
         file.addSeparator()
         self._add(file, "close", "Close &Window", "Ctrl+W", window.close)

@@ -24,10 +24,11 @@ PAGES = (
     ("home", "Home", "home"),
     ("catalog", "Catalog", "catalog"),
     ("bags", "Bags", "bag"),
+    ("identifiers", "Identifiers", "key"),
     ("activity", "Activity", "activity"),
     ("settings", "Settings", "settings"),
 )
-"""Name, title and icon of the window's pages, in the order of Ctrl+1 to Ctrl+5."""
+"""Name, title and icon of the window's pages, in the order of Ctrl+1 on."""
 
 
 class NavButton(Painted):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from satchel.gui.bags.page import BagsPage
     from satchel.gui.catalog.page import CatalogPage
     from satchel.gui.engine_bridge import EngineBridge
+    from satchel.gui.identifiers.page import IdentifiersPage
     from satchel.gui.sandbox_process import SandboxPlace, SandboxProcess
 
 ARCHIVES = "*.zip *.tgz *.tar.gz *.tar *.tar.bz2 *.tbz2 *.tar.xz *.txz"
@@ -131,6 +132,9 @@ class MainWindow(QMainWindow):
         self.bridge.changed.connect(self._jobs_changed)
         self.bridge.ended.connect(self._job_ended)
         tasks.show_failure = self.fail
+        from satchel.gui.identifiers.watch import Watch
+
+        self.watch = Watch(self)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -225,6 +229,10 @@ class MainWindow(QMainWindow):
             from satchel.gui.bags.page import BagsPage
 
             return BagsPage(self)
+        if name == "identifiers":
+            from satchel.gui.identifiers.page import IdentifiersPage
+
+            return IdentifiersPage(self)
         if name == "activity":
             from satchel.gui.activity.page import ActivityPage
 
@@ -259,6 +267,9 @@ class MainWindow(QMainWindow):
 
     def _catalog_page(self) -> CatalogPage:
         return cast("CatalogPage", self.show_page("catalog"))
+
+    def _identifiers_page(self) -> IdentifiersPage:
+        return cast("IdentifiersPage", self.show_page("identifiers"))
 
     def _bags_page(self) -> BagsPage:
         return cast("BagsPage", self.show_page("bags"))
@@ -310,6 +321,20 @@ class MainWindow(QMainWindow):
         from importlib import import_module
 
         import_module("satchel.gui.wizards.clone").open_clone(self, host, catalog, rid)
+
+    def receive(self, text: str = "") -> None:
+        """Go where an identifier is received; look it up where one is given."""
+        page = self._identifiers_page()
+        if text:
+            page.receive.receive(text)
+        else:
+            page.receive.field.setFocus()
+
+    def mint(self, host: str = "", catalog: str = "", dataset: str = "") -> None:
+        """Open the wizard that mints an identifier, filled in as far as is known."""
+        from importlib import import_module
+
+        import_module("satchel.gui.wizards.mint").open_mint(self, host, catalog, dataset)
 
     def choose_bag(self) -> None:
         """Ask for archives of bags and check them."""
@@ -475,16 +500,26 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         from satchel.gui.widgets.drop_zone import dropped_paths
 
-        if dropped_paths(event):
+        if dropped_paths(event) or event.mimeData().hasText():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         from satchel.gui.widgets.drop_zone import dropped_paths
 
         paths = dropped_paths(event)
-        if paths:
-            event.acceptProposedAction()
+        event.acceptProposedAction()
+        if not paths:
+            self.receive(event.mimeData().text())
+        elif _are_pictures(paths):
+            self._identifiers_page().receive.receive_picture(paths[0])
+        else:
             self.check_bags(paths)
+
+
+def _are_pictures(paths: list[Path]) -> bool:
+    from satchel.gui.identifiers.receive import are_pictures
+
+    return are_pictures(paths)
 
 
 def _size(kept: list[int] | None, default: tuple[int, int]) -> tuple[int, int]:
