@@ -134,6 +134,28 @@ async def test_other_peoples_objects_of_the_same_name_are_let_be(sandbox, empty_
         assert theirs
 
 
+@pytest.mark.parametrize("limits", [None, Limits(chunked_above=10, chunk=10)])
+async def test_a_name_that_is_taken_by_what_one_may_not_see_is_let_be(limits, sandbox, empty_sandbox, tmp_path):
+    async with session_of(empty_sandbox) as source, session_of(sandbox) as session, session_of(sandbox, "user") as user:
+        space = f"/hatrac/hidden{0 if limits is None else 1}"
+        theirs = await put(session, f"{space}/a.bin", b"theirs", readable=False)
+        rows = [row("1-AAA1", await put(source, f"{space}/a.bin", b"mine, and longer"), b"mine, and longer")]
+        catalog = await clone_of(source, session, rows)
+        own = f"/hatrac/clone-{catalog.id}"
+        writer = HatracWriter(session)
+        await writer.make_namespaces(own)
+        for name in (space, own):
+            await writer.set_acl(name, "create", ["*"])
+        for acl in ("enumerate", "select", "update"):
+            await session.request("PUT", f"{catalog.path}/acl/{acl}", json=["*"])
+        found = await copied(source, Catalog(user, catalog.id), tmp_path, limits=limits)
+        assert found.copied == {"eye:Image": 1}
+        now = (await urls(catalog))["1-AAA1"]
+        assert now.startswith(f"{own}/")
+        assert await read(user, now) == b"mine, and longer"
+        assert await read(session, theirs) == b"theirs"
+
+
 async def test_within_one_server_the_source_keeps_its_objects(sandbox, tmp_path):
     async with session_of(sandbox) as source, session_of(sandbox) as session:
         url = await put(source, "/hatrac/own/a.bin", b"mine")

@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 
 from bag_maker import make_bag, tree
-from satchel.core.bags import making, rebagging
-from satchel.core.bags.changing import DROPPED, commit, finish, prepare
-from satchel.core.bags.making import BagRequest
+from satchel.core.bags import rebagging
+from satchel.core.bags.changing import DROPPED, finish
 from satchel.core.bags.places import PLAN, TAGS
-from satchel.core.bags.reading import open_bag
 from satchel.core.bags.rebagging import RebagRequest
-from satchel.core.bags.retagging import retag
 from satchel.core.errors import SatchelError
 from satchel.core.jobs.state import local_context
 from small_bags import judge
@@ -35,31 +32,6 @@ def info_alone(folder: Path) -> None:
     """Run by kill_at.py."""
     request = RebagRequest(path=str(folder / "bag"), info=(("A", "new"),))
     asyncio.run(rebagging.run(request, local_context(folder / "context")))
-
-
-def holes(folder: Path) -> None:
-    """Run by kill_at.py: files go, and fetch.txt says where they are, as holey.py does it."""
-    bag = folder / "bag"
-    if finish(bag) or (bag / "fetch.txt").exists():
-        return
-    tags = prepare(bag)
-    paths = ["data/b/c", "data/b/d"]
-    (tags / "fetch.txt").write_text("".join(f"https://h/{path} - {path}\n" for path in paths))
-    found = [(path, (bag / path).stat()) for path in paths]
-    lines = [json.dumps([path, status.st_size, status.st_mtime_ns]) for path, status in found]
-    (tags / DROPPED).write_text("\n".join(lines) + "\n")
-    retag(open_bag(bag), tags, {"fetch.txt": tags / "fetch.txt"})
-    commit(bag)
-
-
-def in_place(folder: Path) -> None:
-    """Run by kill_at.py."""
-    request = BagRequest(path=str(folder / "bag"), how="in-place")
-    try:
-        asyncio.run(making.run(request, local_context(folder / "context")))
-    except SatchelError as error:
-        if "is a bag already" not in error.message:
-            raise
 
 
 def at_each_moment(work: str, folder: Path) -> list[Path]:
@@ -87,27 +59,6 @@ def test_a_change_that_is_killed_is_undone_or_finished(tmp_path: Path, work: str
         assert "A: new\n" in (bag / "bag-info.txt").read_text()
         assert result.algorithms == (("sha512",) if work == "all_anew" else ("md5", "sha256"))
         assert [name for name in tree(bag) if name.startswith(".")] == []
-
-
-def test_files_go_only_when_fetch_txt_names_them(tmp_path: Path) -> None:
-    make_bag(tmp_path / "before", {"data/a": b"a", "data/b/c": b"c", "data/b/d": b"d"})
-    for bag in at_each_moment("holes", tmp_path):
-        result = judge(bag)
-        assert (result.sound, result.remote, result.warnings) == (True, 2, ()), bag.name
-        assert sorted(tree(bag / "data")) == ["a"]
-        assert not (bag / "data/b").exists()
-        assert [name for name in tree(bag) if name.startswith(".")] == []
-
-
-def test_a_bag_that_is_made_in_place_is_finished(tmp_path: Path) -> None:
-    for name, content in {"a": b"a", "b/c": b"c", "data/d": b"d"}.items():
-        (tmp_path / "before" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "before" / name).write_bytes(content)
-    for bag in at_each_moment("in_place", tmp_path):
-        result = judge(bag)
-        assert (result.valid, result.complete, result.files, result.warnings) == (True, True, 3, ()), bag.name
-        assert sorted(tree(bag / "data")) == ["a", "b/c", "data/d"]
-        assert [path.name for path in bag.iterdir() if path.name.startswith(".")] == [], bag.name
 
 
 def unfinished(bag: Path, plan: object, **files: bytes) -> Path:

@@ -14,6 +14,7 @@ from satchel.cli.clone import request_of as clone_of
 from satchel.cli.diff import request_of as diff_of
 from satchel.cli.export import request_of
 from satchel.cli.inspect import request_of as inspect_of
+from satchel.cli.localize import request_of as localize_of
 from satchel.cli.main import parse
 from satchel.cli.making import bag_of, rebag_of
 from satchel.cli.materialize import request_of as materialize_of
@@ -26,6 +27,7 @@ from satchel.core.bags.packing import ArchiveRequest
 from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
+from satchel.core.clone.localize_request import LocalizeRequest
 from satchel.core.clone.request import CloneRequest, Selection
 from satchel.core.export.request import AssetChoice, ExportRequest, Offers
 from satchel.core.fetching.request import MaterializeRequest
@@ -232,3 +234,28 @@ def clones(draw: st.DrawFn) -> CloneRequest:
 @given(clones())
 def test_a_clone_is_read_back(request: CloneRequest) -> None:
     assert clone_of(parse(shlex.split(command_line(request))[1:])) == request
+
+
+@st.composite
+def localizations(draw: st.DrawFn) -> LocalizeRequest:
+    access = draw(accesses)
+    other = draw(st.none() | paths)
+    return LocalizeRequest(
+        host=draw(hosts.filter(lambda host: not host.endswith(":443"))),
+        catalog=draw(catalogs),
+        table=draw(tables.filter(lambda name: not name.startswith("-"))),
+        rids=draw(st.lists(rids, max_size=3).map(tuple)),
+        source_host=draw(st.none() | hosts.filter(lambda host: not host.endswith(":443"))),
+        namespace=draw(st.none() | paths),
+        dry_run=draw(st.booleans()),
+        audit=draw(st.none() | paths),
+        chunk=draw(st.integers(1, 10**9)),
+        chunked_above=draw(st.integers(1, 10**9)),
+        access=access,
+        source_access=Access() if other is None else Access(ca=access.ca, credential=other),
+    )
+
+
+@given(localizations())
+def test_making_assets_local_is_read_back(request: LocalizeRequest) -> None:
+    assert localize_of(parse(arguments(request)[1:])) == request

@@ -19,7 +19,6 @@ import msgspec
 
 from satchel.core.bags.manifests import payload_safe
 from satchel.core.bags.places import PLAN, TAGS, is_file, is_folder, is_inside, is_unfinished
-from satchel.core.bags.reading import inside
 from satchel.core.bags.writer import sync_folder
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.files import write_atomically
@@ -132,15 +131,12 @@ def _drop(bag: Path, tags: Path) -> None:
                 dropped = msgspec.json.decode(line, type=Dropped)
             except msgspec.MsgspecError as error:
                 raise _none(tags, str(error)) from None
-            if payload_safe(dropped.path) is not None or inside(bag, dropped.path) is not None:
-                continue
-            # An earlier run may have removed the file, and not its folder.
-            folders.add(dropped.path.rpartition("/")[0])
-            if not is_inside(bag, dropped.path):
+            if payload_safe(dropped.path) is not None or not is_inside(bag, dropped.path):
                 continue
             status = (bag / dropped.path).lstat()
             if (status.st_size, status.st_mtime_ns) == (dropped.size, dropped.time):
                 (bag / dropped.path).unlink()
+                folders.add(dropped.path.rpartition("/")[0])
     for folder in sorted(folders, key=len, reverse=True):
         while folder != "data":
             with contextlib.suppress(OSError):  # others are in it, or it is gone already

@@ -25,7 +25,7 @@ from satchel.core.bags.manifests import ALGORITHMS
 from satchel.core.bags.names import safe_name
 from satchel.core.bags.packing import measure
 from satchel.core.bags.places import TAGS
-from satchel.core.bags.reading import is_file, open_bag
+from satchel.core.bags.reading import is_file
 from satchel.core.bags.remote_list import read_remote
 from satchel.core.bags.threads import in_thread
 from satchel.core.bags.workplace import workplace
@@ -88,10 +88,6 @@ async def run(request: BagRequest, context: Context) -> BagResult:
     Raises:
         SatchelError: there is no such folder, it holds links, or the bag is there already.
     """
-    if await asyncio.to_thread(_was_made, request):
-        files, size = await in_thread(context.cancelled, measure, request.target / "data", context.cancelled)
-        algorithms = (await asyncio.to_thread(open_bag, request.target)).algorithms
-        return BagResult(bag=str(request.target), files=files, bytes=size, algorithms=algorithms, empty_folders=0)
     await asyncio.to_thread(_check, request)
     source, target = Path(request.path), request.target
     database = context.folder / "inventory.sqlite"
@@ -119,17 +115,6 @@ async def run(request: BagRequest, context: Context) -> BagResult:
     return BagResult(
         bag=str(target), files=files, bytes=size, algorithms=make.algorithms, empty_folders=make.empty, remote=remote
     )
-
-
-def _was_made(request: BagRequest) -> bool:
-    """Whether an earlier run has made the bag in place, and was ended before it had removed its last empty folder."""
-    folder = Path(request.path)
-    tags = folder / TAGS
-    made = request.how == "in-place" and is_file(folder / "bagit.txt") and not os.path.lexists(folder / MOVING)
-    if not made or tags.is_symlink() or not tags.is_dir() or any(tags.iterdir()):
-        return False
-    tags.rmdir()
-    return True
 
 
 def _check(request: BagRequest) -> None:

@@ -321,7 +321,12 @@ class Mover:
 
     async def _same(self, path: str, content: Content, key: str) -> str | None:
         """The version at a path that has this very content and is nobody else's of this job."""
-        found = await self._writer.find(path)
+        try:
+            found = await self._writer.find(path)
+        except SatchelError as error:
+            if error.kind is not Kind.NOT_ALLOWED:
+                raise
+            return None  # somebody else's, and not for us to see
         if found is None or found.length != content.length or found.version is None:
             return None
         agreed = [
@@ -385,8 +390,7 @@ class Mover:
         for path in self._place.paths(item, info, content.md5):
             async with self._alone(path):
                 try:
-                    found = await self._writer.find(path)
-                    if found is not None:
+                    if await self._writer.taken(path):
                         same = await self._same(path, content, key)
                         if same is not None:
                             return same

@@ -109,6 +109,11 @@ class HatracWriter:
                 return None
             raise
 
+    async def taken(self, path: str) -> bool:
+        """Whether there is an object of that name with content, for us to see or not."""
+        answer = await self.session.request("HEAD", path, also=(401, 403, 404, 409))
+        return answer.status not in (404, 409)
+
     async def make_namespaces(self, path: str) -> list[str]:
         """Make a namespace and those above it, where they are missing.
 

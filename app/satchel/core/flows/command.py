@@ -14,6 +14,7 @@ from satchel.core.bags.packing import ArchiveRequest
 from satchel.core.bags.rebagging import RebagRequest
 from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
+from satchel.core.clone.localize_request import LocalizeRequest
 from satchel.core.clone.request import CloneRequest
 from satchel.core.export.datasets.request import DatasetRequest
 from satchel.core.export.request import AssetChoice, ExportRequest
@@ -54,6 +55,9 @@ def arguments(request: Request) -> list[str]:
             return _words("clone", source, [*_clone(request), *_access(request.access)])
         case DatasetRequest():
             return _words("export", [request.host, request.catalog], [*_dataset(request), *_access(request.access)])
+        case LocalizeRequest():
+            names = [request.host, request.catalog, request.table, *request.rids]
+            return _words("localize", names, [*_localize(request), *_access(request.access)])
         case ValidateRequest():
             level = [] if request.level == "full" else _option("level", request.level)
             profile = _option("profile", request.profile) if request.profile else []
@@ -274,6 +278,22 @@ def _dataset(request: DatasetRequest) -> list[str]:
     if not request.use_cache:
         words.append("--no-cache")
     return words
+
+
+def _localize(request: LocalizeRequest) -> list[str]:
+    plain = LocalizeRequest(host="", catalog="", table="")
+    words: list[str] = []
+    for name, value in (
+        ("source-host", request.source_host),
+        ("namespace", request.namespace),
+        ("audit", request.audit),
+        ("chunk-size", str(request.chunk) if request.chunk != plain.chunk else None),
+        ("chunked-above", str(request.chunked_above) if request.chunked_above != plain.chunked_above else None),
+        ("source-credential", request.source_access.credential),
+    ):
+        if value is not None:
+            words += _option(name, value)
+    return [*words, *(["--dry-run"] if request.dry_run else [])]
 
 
 def _materialize(request: MaterializeRequest) -> list[str]:
