@@ -23,6 +23,7 @@ from satchel.core.clone.report_tree import ReportTree
 from satchel.core.clone.request import CloneRequest, CloneResult
 from satchel.core.jobs.request import Access
 from satchel.gui.activity.panel import JobPanel
+from satchel.gui.clone.localize import LocalizeDialog
 from satchel.gui.clone.report_model import ReportModel
 from satchel.gui.clone.report_view import ReportWindow
 from satchel.gui.dialogs import Dialog
@@ -361,5 +362,35 @@ def test_a_bag_is_cloned_as_well(window: MainWindow, box: SandboxProcess, in_loo
         assert result is not None
         assert result.verified
         await closed(window)
+
+    in_loop(body)
+
+
+def test_files_of_a_table_are_copied_here_from_the_catalog_page(
+    window: MainWindow, box: SandboxProcess, in_loop: InLoop, tmp_path: Path
+) -> None:
+    async def body() -> None:
+        window.settings.remember_host(box.host, ca=box.ca, credential=box.credential)
+        await window.bridge.engine_ready()
+        window.open_catalog(box.host, box.catalog)
+        page = window.page("catalog")
+        rows = page.rows  # type: ignore[attr-defined]
+        await until(lambda: getattr(page, "_opened", None) is not None, seconds=30)
+        page.tables.choose("eye", "Image")  # type: ignore[attr-defined]
+        await until(lambda: rows.localize.isVisible() and rows.model.rowCount(), seconds=30)
+        click(rows.localize)
+        await until(lambda: window.findChildren(LocalizeDialog))
+        (dialog,) = window.findChildren(LocalizeDialog)
+        dialog.only_try.setChecked(True)
+        dialog.audit.set_path(str(tmp_path))
+        assert dialog.request().dry_run
+        assert dialog.request().rids == ()
+        click(next(b for b in dialog.findChildren(QPushButton) if "opy" in b.text() and b.isDefault()))
+        await until(
+            lambda: any(view.kind == "localize" and view.state == "done" for view in window.bridge.jobs.views())
+        )
+        panel = next(p for p in window.page("activity").findChildren(JobPanel) if p.view is not None)
+        await until(lambda: any("would be copied" in n.text.text() for n in panel.findChildren(Notice)))
+        await window.bridge.stop()
 
     in_loop(body)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SETTLING = 2.0
 """Seconds before a phase's speed says anything."""
+_TOLD = 5
 LONGEST = 30 * 24 * 3600.0
 """Seconds; a guess beyond it says nothing."""
 _STATES = {
@@ -84,6 +85,24 @@ def when(seconds: float) -> str:
         return ""
     then, now = time.localtime(seconds), time.localtime()
     return time.strftime("today %H:%M" if then[:3] == now[:3] else "%Y-%m-%d", then)
+
+
+def outcome(view: JobView) -> tuple[str, str, str]:
+    """What a job that is done has come to, where its title does not say it: title, tone, text; else empty."""
+    result = view.result
+    if view.state != "done" or view.kind != "localize" or result is None:
+        return "", "", ""
+    done = getattr(result, "processed", 0)
+    verb = "would be copied" if getattr(result, "dry_run", False) else "are here now, verified"
+    lines = [f"{words.count(getattr(result, 'skipped', 0), 'rows')} were left as they are."]
+    failed = getattr(result, "failed", 0)
+    errors = getattr(result, "errors", ())
+    lines += [f"Failed: {error}" for error in errors[:_TOLD]]
+    if failed > _TOLD:
+        lines.append(f"and {failed - _TOLD:,} more; do it again to try those, and nothing else.")
+    if audit := getattr(result, "audit", None):
+        lines.append(f"The list is in {audit}.")
+    return f"{words.count(done, 'files')} {verb}", "warning" if failed else "success", "\n".join(lines)
 
 
 def end_words(view: JobView) -> tuple[str, str]:

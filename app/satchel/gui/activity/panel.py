@@ -158,6 +158,9 @@ class JobPanel(QWidget):
         if view.error is not None and view.state == "failed":
             error = SatchelError(view.error.kind, view.error.message, view.error.hint, view.error.detail)
             self._notes.addWidget(ErrorCard(error, dismissable=False))
+        title, tone, text = jobs_words.outcome(view)
+        if title:
+            self._notes.addWidget(Notice(title, tone, text, dismissable=False))
         if view.warning_count:
             told = [f"{w.message} {w.hint}".strip() for w in view.warnings[-WARNINGS:]]
             if view.warning_count > len(told):

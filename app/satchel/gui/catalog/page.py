@@ -89,6 +89,7 @@ class CatalogPage(QWidget):
         self.rows.current.connect(self._row_chosen)
         self.rows.export_wanted.connect(self._export)
         self.rows.clone_wanted.connect(self._clone)
+        self.rows.localize_wanted.connect(self._localize)
         self.detail.export_wanted.connect(self._export)
         self.detail.clone_wanted.connect(self._clone)
         self.detail.link.connect(self._follow)
@@ -218,6 +219,13 @@ class CatalogPage(QWidget):
     def _export(self, rid: str) -> None:
         if self._opened is not None:
             self._window.start_export(self._opened.host, self._opened.catalog.id, rid)
+
+    def _localize(self, table: str, rid: str) -> None:
+        if self._opened is not None:
+            from satchel.gui.clone.localize import LocalizeDialog
+
+            rids = (rid,) if rid else ()
+            LocalizeDialog(self._window, self._opened.host, self._opened.catalog.id, table, rids).open()
 
     def _clone(self, rid: str) -> None:
         if self._opened is not None:

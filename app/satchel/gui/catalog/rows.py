@@ -38,6 +38,8 @@ class RowsPane(QWidget):
     current = Signal(int)
     """The place of the row that the cursor is on; -1: none."""
     clone_wanted = Signal(str)
+    localize_wanted = Signal(str, str)
+    """An asset table, `schema:table`, and the RID of the row that the cursor is on."""
     export_wanted = Signal(str)
     """A RID."""
 
@@ -90,7 +92,11 @@ class RowsPane(QWidget):
         for part in (self.view, self.empty, self.errors):
             self.stack.addWidget(part)
 
-        title = row(self.icon, self.title, self.kind, spacing=SPACE_2)
+        self.localize = button(
+            "Copy &files here…", self._localize, icon="asset", tip="Localize the files of this table"
+        )
+        self.localize.hide()
+        title = row(self.icon, self.title, self.kind, self.localize, spacing=SPACE_2)
         title.setStretch(1, 1)
         head = QVBoxLayout()
         head.setContentsMargins(SPACE_3, SPACE_3, SPACE_3, SPACE_3)
@@ -138,6 +144,7 @@ class RowsPane(QWidget):
         self.icon.set_icon(name, role)
         self.title.set_text(table.display_name)
         self.kind.say("" if kind == "table" else word, "neutral")
+        self.localize.setVisible(kind == "asset")
         self.note.set_text(table.comment)
         self.note.setVisible(bool(table.comment))
         self.view.setAccessibleName(f"Rows of {table.display_name}")
@@ -249,6 +256,11 @@ class RowsPane(QWidget):
     def _now(self) -> None:
         self._typing.stop()
         self.reload()
+
+    def _localize(self) -> None:
+        if self.table is not None:
+            found = self.model.row(self.view.currentIndex().row())
+            self.localize_wanted.emit(str(self.table.name), found.rid if found is not None else "")
 
     def _clone(self) -> None:
         found = self.model.row(self.view.currentIndex().row())
