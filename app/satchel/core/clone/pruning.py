@@ -56,9 +56,9 @@ class Pruner:
             lost_columns: columns of the table that the clone lacks.
         """
         found: dict[str, Any] = {}
+        lost_keys = frozenset().union(*(self._lost_sources(value, lost_columns) for value in annotations.values()))
         for tag, value in annotations.items():
             if tag in _LISTS:
-                lost_keys = self._lost_sources(value, lost_columns)
                 pruned = self._prune(f"{where} {tag}", value, lost_columns, lost_keys)
                 if pruned is not _GONE:
                     found[tag] = pruned
