@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 from gui_helpers import until
 from satchel.gui.activity.page import ActivityPage
 from satchel.gui.app import dress_application, make_application
+from satchel.gui.bags.inside.window import InsideWindow
 from satchel.gui.bags.page import BagsPage
 from satchel.gui.catalog.page import CatalogPage
 from satchel.gui.loop import run
@@ -57,6 +58,7 @@ class Tour:
         await self._choose_options(wizard)
         await self._export(wizard)
         await self._check(wizard)
+        await self._look_inside()
         await self._other_pages()
 
     # -- the stations -----------------------------------------------------------------------------------------------
@@ -174,6 +176,29 @@ class Tour:
         assert "valid" in verdict.lower(), verdict
         assert "not" not in verdict.lower(), verdict
         self._say(f"checked it in the window: {verdict}")
+
+    async def _look_inside(self) -> None:
+        bags = cast(BagsPage, self.window.page("bags"))
+        await until(bags.facts.isVisible, SLOW)
+        QTest.mouseClick(bags.facts.look, LEFT)
+        (inside,) = self.window.findChildren(InsideWindow)
+        await until(lambda: inside.graph.shown, SLOW)
+        QTest.mouseClick(inside.graph_button, LEFT)
+        await self._picture("inside-graph", inside)
+        inside.graph.opened.emit("data/records/eye.Subject.csv")
+        table = inside.table
+        await until(lambda: inside.stack.currentWidget() is table and table.model.row(0) is not None, SLOW)
+        await until(lambda: table.model.columns[0].sure, SLOW)
+        await self._picture("inside-table", inside)
+        place = next(n for n, column in enumerate(table.model.columns) if column.name == "Study")
+        table.view.setCurrentIndex(table.model.index(0, place))
+        QTest.keyClick(table.view, Qt.Key.Key_Return)
+        await until(lambda: inside.title.text == "data/records/eye.Study.csv" and table.model.rowCount() == 1, SLOW)
+        self._say(f"looked inside: {inside.graph.note.text()}, and went from a subject to its study")
+        QTest.keyClick(inside, Qt.Key.Key_Escape)
+        await until(lambda: not self.window.findChildren(InsideWindow))
+        self.window.activateWindow()  # as a desktop does; the offscreen platform has none
+        await until(self.window.isActiveWindow)
 
     async def _other_pages(self) -> None:
         window = self.window

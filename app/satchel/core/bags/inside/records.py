@@ -179,9 +179,9 @@ class Records:
 
     async def _count_and_read(self, turns: asyncio.Semaphore) -> None:
         try:
-            if self._size <= SMALL and self.form.kind != "array":
+            if self._size <= SMALL:
                 await asyncio.to_thread(self.count)
-            elif self.form.kind != "array":
+            else:
                 # In another process: what counts holds Python for milliseconds, again and again.
                 counted = await work_out(CountTask(path=str(self.path), form=self.form), self._told)
                 self.state.rows, self.state.counted = max(self.state.rows, counted.rows), True
