@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-_ONE = {"rows": "row", "files": "file", "bytes": "byte", "tables": "table", "requests": "request", "assets": "asset"}
+_ONE = {
+    "rows": "row",
+    "files": "file",
+    "bytes": "byte",
+    "tables": "table",
+    "requests": "request",
+    "assets": "asset",
+    "bags": "bag",
+}
 _ONE |= {"fields": "field", "columns": "column", "links": "link", "values": "value", "characters": "character"}
-_ONE |= {"constraints": "constraint", "references": "reference", "warnings": "warning"}
+_ONE |= {"bags": "bag", "constraints": "constraint", "references": "reference", "warnings": "warning"}
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 

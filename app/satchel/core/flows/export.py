@@ -27,6 +27,8 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?|\[[0-9A-
 _RID = re.compile(r"[0-9A-HJKMNP-TV-Z]+(-[0-9A-HJKMNP-TV-Z]+)*", re.IGNORECASE)
 ALGORITHMS = ("md5", "sha256", "sha512")
 What = Literal["record", "dataset"]
+USUAL: dict[What, tuple[str, ...]] = {"record": ("md5", "sha256"), "dataset": ("md5",)}
+"""Checksums, unless the person says otherwise; those of datasets are deriva-ml's."""
 
 
 class ExportDraft(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -130,6 +132,9 @@ class ExportFlow(Flow):
         if what != self.draft.what:
             self.draft.what = what
             self.size = self.proposed = None
+            usual, others = USUAL[what], USUAL["record" if what == "dataset" else "dataset"]
+            if self.draft.algorithms == others:
+                self.draft.algorithms = usual
 
     def set_dataset(self, rid: str, version: str) -> None:
         """Choose a dataset and one of its versions; empty: none."""
@@ -170,7 +175,7 @@ class ExportFlow(Flow):
             version=draft.version or None,
             out=draft.out,
             archive=draft.archive,
-            algorithms=() if draft.algorithms == ExportDraft().algorithms else draft.algorithms,
+            algorithms=draft.algorithms,
             name=draft.name.strip() or None,
             materialize=draft.materialize,
             assets=draft.assets,
@@ -216,6 +221,19 @@ class ExportFlow(Flow):
             return 0
         bag = (self.size.records or 0) + (self.size.assets if self.draft.materialize else 0)
         return bag * (1 if self.draft.archive == "none" else 2)
+
+    @property
+    def current(self) -> Page:
+        """The page that is shown; of a dataset there is nothing to leave out."""
+        page = super().current
+        if page.name == "preview" and self.draft.what == "dataset":
+            return Page(page.name, page.title, "What the bag will hold, and about how long it takes to make.")
+        return page
+
+    @property
+    def index(self) -> int:
+        """The current page's place among all pages, from 0."""
+        return [page.name for page in self.pages].index(self.current.name)
 
     @property
     def can_go_back(self) -> bool:

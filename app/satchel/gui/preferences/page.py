@@ -10,6 +10,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from satchel.core.paths import Home
+from satchel.gui.preferences.cache import CacheSection
 from satchel.gui.preferences.hosts import HostCard
 from satchel.gui.preferences.keeping import KeepingSection
 from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_6
@@ -98,6 +99,8 @@ class PreferencesPage(ScrollPage):
             widget.setLayout(inside)
             _line(places, place, name, widget, "")
         self._section("Where Satchel keeps things", places)
+        self.cache = CacheSection(window)
+        self._section("Bags that were made before", self.cache)
         self.keeping = KeepingSection(window)
         self._section("Where sign-ins are kept", self.keeping)
         self.body.addStretch(1)
@@ -107,6 +110,7 @@ class PreferencesPage(ScrollPage):
         """The page came to the front: hosts may have been added elsewhere."""
         self.show_hosts()
         self.keeping.look()
+        self.cache.look()
 
     def theme_changed(self) -> None:
         """The theme was chosen in the menu."""

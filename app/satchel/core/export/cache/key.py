@@ -34,7 +34,7 @@ def spec_key(request: SpecRequest, snapshot: str, person: Person | None) -> str:
             "spec": normal(request.spec, request.env),
             "archive": _archive(request),
             "assets": _assets(request.materialize, request.assets),
-            "algorithms": sorted(request.algorithms),
+            "algorithms": _algorithms(request),
             "name": request.name,
             "info": list(request.info),
             "ro_crate": request.ro_crate,
@@ -83,6 +83,13 @@ def is_key(text: str) -> bool:
 
 def _assets(inside: bool, choice: AssetChoice) -> dict[str, Any] | None:
     return msgspec.to_builtins(choice) if inside else None
+
+
+def _algorithms(request: SpecRequest) -> list[str]:
+    """Those that are asked for, else the spec's, else deriva-py's."""
+    bag = request.spec.get("bag")
+    said = bag.get("bag_algorithms") if isinstance(bag, dict) else None
+    return sorted({str(a) for a in request.algorithms or (said if isinstance(said, list) else ()) or ("sha256",)})
 
 
 def _archive(request: SpecRequest) -> str:

@@ -119,6 +119,10 @@ class OptionsPage(WizardPage):
 
     def entered(self) -> None:
         self.place.set_value("server" if self._flow.draft.server_side else "here")
+        for algorithm, box in self.algorithms.items():  # those of a dataset are others than those of a record
+            blocked = box.blockSignals(True)
+            box.setChecked(algorithm in self._flow.draft.algorithms)
+            box.blockSignals(blocked)
         self._describe()
         self.out.setFocus(Qt.FocusReason.TabFocusReason)
 
