@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 from pathlib import Path
@@ -107,3 +108,24 @@ def test_a_bag_of_any_folder(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.json("bag", str(folder), status=2)["kind"] == "usage"
     assert terminal.json("bag", str(folder), "--in-place")["bag"] == str(folder)
     assert terminal.json("diff", str(bag), str(folder))["same"] is True
+
+
+def test_a_full_bag_becomes_holey_and_full_again(terminal: Terminal, tmp_path: Path) -> None:
+    """By commands, with Hatrac as the server of the files."""
+    result = terminal.json(*terminal.export_words("--archive", "none"))
+    bag = Path(result["bag"])
+    lines = [line.split(" ", 2) for line in (bag / "fetch.txt").read_text().splitlines()]
+    full = terminal.json("materialize", str(bag), "--full", *terminal.admin)
+    assert (full["full"], full["valid"]) == (True, True)
+    assert not (bag / "fetch.txt").exists()
+    bdbag_accepts(bag)
+    table = tmp_path / "list.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([("url", "path"), *((url, path) for url, _, path in lines)])
+    host = ["--host", terminal.sandbox.host]
+    left = terminal.json("holey", str(bag), "--table", str(table), *host, *terminal.admin)
+    assert (left["files"], left["problem_count"]) == (len(lines), 0)
+    assert terminal.json("validate", str(bag), status=1)["remote"] == len(lines)
+    again = terminal.json("materialize", str(bag), "--full", *terminal.admin)
+    assert (again["fetched"], again["full"]) == (len(lines), True)
+    bdbag_accepts(bag)

@@ -73,6 +73,7 @@ def test_each_form_is_read(tmp_path: Path, text: str) -> None:
         ("[" * 100_000, "Object 1 of list cannot be read"),
         ('{"url": "' + "x" * (LONGEST * 2) + '"}', "Object 1 of list"),
         ("url,filename,md5\nhttps://h/x,a,nonsense\n", "Line 2 of list has a checksum that is no md5"),
+        ("url,filename,md5\nhttps://h/x,a, b,nonsense\n", "line 2 has more fields than there are heads"),
         ("nonsense\nmore\n", "Line 2 of list has no address"),
     ],
 )
