@@ -68,10 +68,10 @@ def _rows(opened: IO[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     opened.seek(0)
     reader = csv.DictReader(opened, delimiter="\t" if "\t" in head else ",")
     for row in reader:
-        yield (
-            reader.line_num,
-            {str(k).strip().lower(): v for k, v in row.items() if k is not None and v not in ("", None)},
-        )
+        if None in row:
+            raise csv.Error(f"line {reader.line_num} has more fields than there are heads")
+        values = {str(key).strip().lower(): value for key, value in row.items()}
+        yield reader.line_num, {key: value for key, value in values.items() if value not in ("", None)}
 
 
 def _objects(opened: IO[str], file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
