@@ -167,7 +167,9 @@ def test_each_kind_of_file_has_its_view(window: MainWindow, in_loop: InLoop, tmp
     in_loop(body)
 
 
-def test_a_table_is_sorted_filtered_and_copied(window: MainWindow, in_loop: InLoop, tmp_path: Path) -> None:
+def test_a_table_is_sorted_filtered_and_copied(
+    window: MainWindow, in_loop: InLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bag = rich_bag(tmp_path / "bag")
 
     async def body() -> None:
@@ -199,12 +201,25 @@ def test_a_table_is_sorted_filtered_and_copied(window: MainWindow, in_loop: InLo
         pane.view.setCurrentIndex(model.index(0, 0))
         pane.view.selectAll()
         QTest.keyClick(pane.view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-        assert QApplication.clipboard().text().splitlines()[0].split("\t") == ["2-0099", "1-0001", "981", "note 99"]
+        row = ["2-0099", "1-0001", "981", "note 99"]
+        await until(lambda: QApplication.clipboard().text().splitlines()[:1] == ["\t".join(row)])
+        assert len(QApplication.clipboard().text().splitlines()) == 11
+        assert pane.where.text() == "Row 100 of the file"
         pane.field.setText("nowhere")
         await until(lambda: pane.stack.currentWidget() is pane.empty)
         assert "nowhere" in pane.empty.title.text()
         pane.clear_filter()
         await until(lambda: model.rowCount() == SUBJECTS and model.row(0) is not None)
+        pane.view.selectAll()
+        pane.view.copy_with_heads()  # rows, too, that were never looked at
+        await until(lambda: len(QApplication.clipboard().text().splitlines()) == SUBJECTS + 1)
+        lines = QApplication.clipboard().text().splitlines()
+        assert lines[0] == "RID\tStudy\tAge\tNote"
+        assert lines[-1].startswith("2-0999\t1-0001")
+        monkeypatch.setattr("satchel.gui.bags.inside.table_pane.MOST_COPIED", 100)
+        pane.view.copy()
+        await until(lambda: [card for card in pane.findChildren(ErrorCard) if card.isVisible()])
+        assert len(QApplication.clipboard().text().splitlines()) == SUBJECTS + 1
         pane.view.go_to_row(SUBJECTS - 1)
         await until(lambda: model.index(SUBJECTS - 1, 0).data() == "2-0999")
         await closed(window, inside)
@@ -271,6 +286,8 @@ def test_the_graph_is_a_picture_and_a_list(window: MainWindow, in_loop: InLoop, 
         assert graph.picture.current() == STUDY
         QTest.keyClick(graph.picture, Qt.Key.Key_Return)
         await until(lambda: inside.stack.currentWidget() is inside.table and inside.title.text == STUDY)
+        await until(lambda: inside.model.node(inside.tree.currentIndex()) is not None)
+        assert inside.model.node(inside.tree.currentIndex()).path == STUDY, "its folder was opened for it"
         theme().use("dark")
         inside.grab()
         await closed(window, inside)

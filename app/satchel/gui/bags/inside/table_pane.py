@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QFont, QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtCore import QItemSelectionRange, QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from satchel.core import words
+from satchel.core.errors import Kind, SatchelError
 from satchel.gui.bags.inside import source
 from satchel.gui.bags.inside.table_model import MOST_ROWS, PAGE, TableModel
 from satchel.gui.icons import pixmap
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from satchel.gui.engine_bridge import EngineBridge
 
 TYPING = 350
+MOST_COPIED, COPIED_AT_ONCE = 1_000_000, 1000
 GROWTH = 1.5
 LOOK = 100
 """Milliseconds between looks at what is being worked out."""
@@ -88,6 +90,8 @@ class RecordsTable(RowsTable):
 
     followed = Signal(object)
     """QModelIndex"""
+    copy_wanted = Signal(bool)
+    """Copy the selected cells, with the columns' names or without."""
 
     def __init__(self) -> None:
         super().__init__("Rows")
@@ -106,6 +110,12 @@ class RecordsTable(RowsTable):
             self.followed.emit(self.currentIndex())
             return
         super().keyPressEvent(event)
+
+    def copy(self) -> None:
+        self.copy_wanted.emit(False)
+
+    def copy_with_heads(self) -> None:
+        self.copy_wanted.emit(True)
 
 
 class TablePane(QWidget):
@@ -140,7 +150,10 @@ class TablePane(QWidget):
         self.view.followed.connect(self._follow)
         self.view.horizontalHeader().sectionClicked.connect(self._clicked)
         self.view.customContextMenuRequested.connect(self._menu)
+        self.view.copy_wanted.connect(self._copy)
+        self.view.selectionModel().currentRowChanged.connect(lambda: self._where())
         self.status = label("", "caption", "muted")
+        self.where = label("", "caption", "muted")
         self.busy = BusyLine()
         self.busy.cancelled.connect(self._give_up)
         self._notices = QVBoxLayout()
@@ -152,7 +165,7 @@ class TablePane(QWidget):
         head.setStretch(2, 1000)
         head.setContentsMargins(SPACE_3, SPACE_2, SPACE_3, SPACE_2)
         self._notices.setContentsMargins(SPACE_3, 0, SPACE_3, 0)
-        foot = row(self.status, self.busy, spacing=SPACE_3)
+        foot = row(self.status, self.busy, self.where, spacing=SPACE_3)
         foot.setContentsMargins(SPACE_3, SPACE_2, SPACE_3, SPACE_2)
         foot.setStretch(1, 1)
         inside = QVBoxLayout(self)
@@ -326,6 +339,7 @@ class TablePane(QWidget):
         page = await self._bridge.call(source.page, records, view, number * PAGE, PAGE)
         if records is self._records and view is self._view:
             self.model.put(page)
+            self._where()
             if fit:
                 self.view.fit_columns()
 
@@ -333,6 +347,48 @@ class TablePane(QWidget):
         self.model.failed()
         clear(self._notices)
         self._notices.addWidget(ErrorCard(as_error(fault)))
+
+    def _where(self) -> None:
+        """Say which row of the file the cursor is in."""
+        found = self.model.row(self.view.currentIndex().row())
+        self.where.setText(f"Row {words.count(found.number)} of the file" if found is not None else "")
+
+    def _copy(self, heads: bool) -> None:
+        """Put the selected cells on the clipboard, those too that have not been read yet."""
+        selection = cast("list[QItemSelectionRange]", self.view.selectionModel().selection())
+        ranges = [(r.top(), r.bottom(), r.left(), r.right()) for r in selection]
+        cells = sum((bottom - top + 1) * (right - left + 1) for top, bottom, left, right in ranges)
+        if cells > MOST_COPIED:
+            error = SatchelError(
+                Kind.USAGE,
+                f"{words.count(cells)} cells are too many for the clipboard.",
+                f"Choose at most {words.count(MOST_COPIED)}, or open the file in another program.",
+            )
+            self._failed(error)
+        elif cells and self._records is not None and self._view is not None:
+            spawn(self._copy_cells(self._records, self._view, ranges, heads), "copy cells", self._failed)
+
+    async def _copy_cells(
+        self, records: Records, view: View, ranges: list[tuple[int, int, int, int]], heads: bool
+    ) -> None:
+        places = {column: self.model.place(column) for _, _, left, right in ranges for column in range(left, right + 1)}
+        shown = sorted(places)
+        lines = ["\t".join(quoted(self.model.columns[column].name) for column in shown)] if heads else []
+        chosen: dict[int, set[int]] = {}
+        for top, bottom, left, right in ranges:
+            for number in range(top, bottom + 1):
+                chosen.setdefault(number, set()).update(range(left, right + 1))
+        wanted = sorted(chosen)
+        while wanted:
+            first = wanted[0]
+            page = await self._bridge.call(source.page, records, view, first, COPIED_AT_ONCE)
+            last = first + len(page.rows)
+            for number in (n for n in wanted if n < last):
+                cells = page.rows[number - first].cells
+                found = ((cells[places[c]] or "") if c in chosen[number] else "" for c in shown)
+                lines.append("\t".join(map(quoted, found)))
+            wanted = [n for n in wanted if n >= last] if page.rows else []
+        QGuiApplication.clipboard().setText("\n".join(lines))
 
     # -- order ------------------------------------------------------------------------------------------------------
 
@@ -464,6 +520,13 @@ class TablePane(QWidget):
         index = self.view.indexAt(place)
         if index.isValid():
             self.menu_for(index.row(), index.column()).popup(self.view.viewport().mapToGlobal(place))
+
+
+def quoted(text: str) -> str:
+    """A cell as spreadsheets read it: quoted where it holds a tab, a line break or begins with a quote."""
+    if any(sign in text for sign in "\t\n\r") or text.startswith('"'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def _short(text: str) -> str:

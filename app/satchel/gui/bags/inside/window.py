@@ -285,6 +285,7 @@ class InsideWindow(QDialog):
         found: Children = await self._bridge.call(source.children, inside, path, first, text if self.model.flat else "")
         if text == self.field.text().strip() or not self.model.flat:
             self.model.put(path, first, found)
+            self._choose_in_tree(self._now.path if self._now is not None else "")
         if self.model.flat and first == 0:
             self.files.setText("" if found.nodes else f"No file has “{text}” in its name.")
         elif self._inside is not None and self._inside.tree.ready:
@@ -368,16 +369,23 @@ class InsideWindow(QDialog):
         self._buttons(place.path)
 
     def _choose_in_tree(self, path: str) -> None:
+        """Show in the tree where a file is; folders on the way to it are opened, and read when need be."""
         index = self.model.index_of(path)
-        if self.tree.currentIndex().siblingAtColumn(0) == index:
-            return
         self._quiet = True
         try:
-            self.tree.setCurrentIndex(index)  # an invalid one chooses nothing
             if index.isValid():
-                self.tree.scrollTo(index)
-            else:
+                if self.tree.currentIndex().siblingAtColumn(0) != index:
+                    self.tree.setCurrentIndex(index)
+                    self.tree.scrollTo(index)
+                return
+            if self.model.node(self.tree.currentIndex()) is not None:
+                self.tree.setCurrentIndex(QModelIndex())
                 self.tree.clearSelection()
+            parts = path.split("/")
+            for depth in range(2, len(parts)):
+                above = self.model.index_of("/".join(parts[:depth]))
+                if above.isValid() and not self.model.flat:
+                    self.tree.expand(above)
         finally:
             self._quiet = False
 
@@ -404,8 +412,11 @@ class InsideWindow(QDialog):
             self.text.show_bytes(shown)
             self.stack.setCurrentWidget(self.text)
         else:
+            from_graph = self.stack.currentWidget() is self.graph and not self.tree.hasFocus()
             self.table.show_records(place.path, shown, place.view)
             self.stack.setCurrentWidget(self.table)
+            if from_graph:
+                self.table.view.setFocus()
 
     def _cancel(self) -> None:
         for running in (self._opening, self._showing):
