@@ -14,7 +14,7 @@ from satchel.core.clone.destination import existing_constraints
 from satchel.core.clone.orphans import ServerGround, Violations, violations
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, KeyPlan, nullable
 from satchel.core.clone.report import SAMPLES, Category, Findings, ForeignKeyReport, Severity
-from satchel.core.clone.settling import State, begin, effective, settle
+from satchel.core.clone.settling import State, active, begin, effective, settle
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.errors import SatchelError
 from satchel.core.jobs.context import Context, Stage
@@ -48,16 +48,17 @@ class Constraints:
     async def settle(self, ground: ServerGround, stage: Stage) -> State:
         """Delete or nullify what refers to nothing, as the strategies say; to the fixed point."""
         plans = {plan.name: plan for plan in self.plan.keys if plan.state == "pending"}
-        active = {
-            name: nullable(plan.key, self.plan.model.tables[plan.key.table])
-            for name, plan in plans.items()
-            if effective(plan, self.plan.model) != "fail"
-        }
-        fresh = begin(self.plan.keys, self.plan.model)
-        state = ground.recall(fresh)
+        chosen = active(self.plan.keys, self.plan.model)
+        columns = {plan.name: nullable(plan.key, self.plan.model.tables[plan.key.table]) for plan in chosen}
+        state = ground.recall(begin(self.plan.keys, self.plan.model))
         if self.context.resumed:
-            await ground.go_on(state, plans, active)
-        if active and not state.done:
+            await ground.go_on(state, plans, columns)
+        if not state.done:
+            # Also of a job that was killed: what else a foreign key touched may not have been written down.
+            state.dirty = await ground.survey(chosen)
+            delete = {plan.name for plan in chosen if plan.strategy == "delete"}
+            if state.phase == "nullify" and not delete.isdisjoint(state.dirty):
+                state.phase, state.at = "delete", 0
             await settle(self.plan.keys, self.plan.model, ground, state)
             await ground.keep(state)
         removed, nullified = sum(state.removed.values()), sum(state.nullified.values())

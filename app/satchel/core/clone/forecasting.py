@@ -98,7 +98,7 @@ class Outcomes:
 
     def __init__(self, keys: KeySets, plan: ClonePlan, dangling: Mapping[str, int]) -> None:
         self._keys = keys
-        self._plan = plan
+        self._dangling = dangling
         self.all = tuple(self._outcome(strategy, _with(plan, strategy)) for strategy in STRATEGIES)
         self.samples = {name: keys.samples(each) for each in plan.keys if (name := each.name) in dangling}
         self.reasons = {each.name: keys.reason(each) for each in plan.keys if each.name in dangling}
@@ -108,7 +108,7 @@ class Outcomes:
             if each.name in dangling and each.state == "pending"
         }
         with keys.trial():
-            state = keys.settled(plan)
+            state = keys.settled(plan, dangling)
             self.keys = tuple(self._key(each, state) for each in plan.keys)
             self.chosen = self._told("chosen", plan, state)
 
@@ -118,7 +118,7 @@ class Outcomes:
             if strategy != "fail" and effective(changed, plan.model) == "fail":
                 return StrategyForecast(strategy=strategy, possible=False)
         with self._keys.trial():
-            return self._told(strategy, plan, self._keys.settled(plan))
+            return self._told(strategy, plan, self._keys.settled(plan, self._dangling))
 
     def _told(self, strategy: str, plan: ClonePlan, state: State) -> StrategyForecast:
         deleted: dict[str, int] = {}
@@ -126,7 +126,14 @@ class Outcomes:
             if count := state.removed.get(each.name):
                 name = str(each.key.table)
                 deleted[name] = deleted.get(name, 0) + count
-        off = sum(1 for each in plan.keys if each.state == "pending" and self._keys.orphans(each))
+        untouched = not state.removed and not state.nullified
+        off = sum(
+            1
+            for each in plan.keys
+            if each.state == "pending"
+            and effective(each, plan.model) == "fail"  # of the others nothing is left
+            and (each.name in self._dangling if untouched else self._keys.orphans(each))
+        )
         return StrategyForecast(
             strategy=strategy,
             rows_deleted=sum(deleted.values()),

@@ -7,7 +7,7 @@ The rows that come along are in a temporary table for each table of the clone, n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Coroutine, Iterator
+from collections.abc import Container, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -138,9 +138,14 @@ class KeySets:
 
     # -- doing -----------------------------------------------------------------------------------------------------
 
-    def settled(self, plan: ClonePlan) -> State:
-        """Carry the strategies of a plan out, here in the temporary tables."""
-        state = begin(plan.keys, plan.model)
+    def settled(self, plan: ClonePlan, suspects: Container[str] | None = None) -> State:
+        """Carry the strategies of a plan out, here in the temporary tables.
+
+        Args:
+            plan: with strategies.
+            suspects: the foreign keys that have orphans as things stand; None: it is looked up.
+        """
+        state = begin(plan.keys, plan.model, suspects)
         with self._told(), self._transaction():
             run_now(settle(plan.keys, plan.model, self, state))
         return state

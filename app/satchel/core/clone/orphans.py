@@ -26,6 +26,7 @@ from satchel.core.jobs.context import Context
 
 PAGE = 5_000
 """Orphans that are looked up at once."""
+_AT_ONCE = 4
 _STATE = "settling"
 
 
@@ -93,13 +94,20 @@ class ServerGround:
         value = {"state": msgspec.to_builtins(state), "lost": lost}
         await asyncio.to_thread(self.context.checkpoint, _STATE, value)
 
+    async def survey(self, plans: Sequence[KeyPlan]) -> list[str]:
+        """Which foreign keys have orphans as things stand."""
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(plan: KeyPlan) -> bool:
+            async with slots:
+                return int((await self.catalog.aggregate(f"{join(plan)}/n:=cnt(C:RID)"))["n"]) > 0
+
+        found = await asyncio.gather(*map(look, plans))
+        return [plan.name for plan, some in zip(plans, found, strict=True) if some]
+
     async def go_on(self, state: State, plans: Mapping[str, KeyPlan], columns: Mapping[str, tuple[str, ...]]) -> None:
         """Do the batch again that was under way when an earlier run was killed; it is counted already."""
-        if state.done:
-            return
-        # Where it was killed in between, what else a foreign key touched may not be written down: all are looked at.
-        state.dirty = list(columns)
-        if state.pending is None:
+        if state.done or state.pending is None:
             return
         name, rids = state.pending
         plan = plans[name]
@@ -108,8 +116,6 @@ class ServerGround:
         else:
             await self._nullify(plan, columns[name], rids)
         state.pending = None
-        if state.phase == "nullify":  # deletions that this batch brings about go before
-            state.phase, state.at = "delete", 0
         await self.keep(state)
 
     # -- Ground ----------------------------------------------------------------------------------------------------

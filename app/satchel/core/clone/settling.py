@@ -8,7 +8,7 @@ and outcome agree row by row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 import msgspec
@@ -54,10 +54,21 @@ def effective(plan: KeyPlan, model: Model) -> str:
     return plan.strategy
 
 
-def begin(keys: Sequence[KeyPlan], model: Model) -> State:
-    """The state at first: anything may have orphans."""
+def active(keys: Sequence[KeyPlan], model: Model) -> list[KeyPlan]:
+    """The foreign keys whose orphans are deleted or nullified."""
+    return [plan for plan in keys if plan.state == "pending" and effective(plan, model) != "fail"]
+
+
+def begin(keys: Sequence[KeyPlan], model: Model, suspects: Container[str] | None = None) -> State:
+    """The state at first.
+
+    Args:
+        keys: all foreign keys of the clone.
+        model: the source's.
+        suspects: those that are known to have orphans; None: any may.
+    """
     return State(
-        dirty=[plan.name for plan in keys if plan.state == "pending" and effective(plan, model) != "fail"],
+        dirty=[plan.name for plan in active(keys, model) if suspects is None or plan.name in suspects],
         removed={},
         nullified={},
         samples={},
