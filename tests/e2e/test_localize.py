@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from catalog_maker import T
 from sandbox_catalog import make, session_of
@@ -19,7 +20,9 @@ from satchel.core.clone.localize import run
 from satchel.core.clone.localize_request import LocalizeRequest, LocalizeResult
 from satchel.core.deriva.session import Session
 from satchel.core.errors import SatchelError
+from satchel.core.jobs.request import Access
 from satchel.core.jobs.state import local_context
+from tls_server import serve
 from two_sites import access, md5, put, read, row
 
 IMAGES = "eye:Image"
@@ -252,6 +255,40 @@ async def test_who_may_not_write_is_told(sandbox, empty_sandbox, tmp_path):
         assert error.value.kind == "not-allowed"
         with pytest.raises(SatchelError, match="no table"):
             await localize(LocalizeRequest(host=sandbox.host, catalog=catalog, table="eye:No", access=where), tmp_path)
+
+
+async def test_each_server_gets_its_own_credential_and_no_other(sandbox, empty_sandbox, tmp_path):
+    """Rows that lead to three servers, of which one redirects to another."""
+    data = b"from elsewhere"
+    asked: list[tuple[str, dict[str, str]]] = []
+
+    async def answer(incoming: web.Request) -> web.StreamResponse:
+        asked.append((incoming.path, {k.lower(): v for k, v in incoming.headers.items()}))
+        if incoming.path == "/hatrac/moved.bin":
+            raise web.HTTPFound(f"https://{empty_sandbox.host}/hatrac/cred/a.bin")
+        return web.Response(body=data)
+
+    stranger = web.Application()
+    stranger.router.add_route("*", "/{tail:.*}", answer)
+    async with (
+        session_of(empty_sandbox) as source,
+        session_of(sandbox) as session,
+        serve(stranger, tmp_path) as third,
+    ):
+        theirs = await put(source, "/hatrac/cred/a.bin", data)
+        rows = [
+            row("1-AAA1", f"https://{source.host}{theirs}", data, "a.bin"),
+            row("1-AAA2", f"https://{third.host}/hatrac/b.bin", data, "b.bin"),
+            row("1-AAA3", f"https://{third.host}/hatrac/moved.bin", data, "c.bin"),
+        ]
+        catalog = await catalog_with(session, rows)
+        where = access(tmp_path, sandbox, empty_sandbox)
+        where = Access(ca=(*where.ca, third.ca), credential=where.credential)
+        found = await localize(request(sandbox, catalog, where), tmp_path / "job")
+        assert (found.processed, found.failed, found.errors) == (3, 0, ())
+        assert {path for path, _ in asked} == {"/hatrac/b.bin", "/hatrac/moved.bin"}
+        for _, headers in asked:
+            assert not {"cookie", "authorization"} & headers.keys()
 
 
 def satchel(sandbox: SandboxProcess, home: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ from satchel.core.clone.work import Work
 from satchel.core.deriva.model import Model, Table
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.paths import any_of, batches
+from satchel.core.errors import SatchelError
 
 _ADDING = "ml-schema-adding"
 
@@ -54,10 +55,13 @@ async def add_ml_schema(work: Work) -> None:
 async def _create(work: Work) -> None:
     """Post the whole schema in one request: all of it, or nothing."""
     catalog = work.destination
-    answer = await catalog.session.request("POST", f"{catalog.path}/schema", json=[ml_schema()], also=(409,))
-    if answer.status == 409 and "already exists" not in answer.text:
-        # Once more, for its own error.
-        await catalog.session.request("POST", f"{catalog.path}/schema", json=[ml_schema()])
+    path = f"{catalog.path}/schema"
+    try:
+        # Where the answer was lost the request is sent again, and the schema is there.
+        await catalog.session.request("POST", path, json=[ml_schema()], idempotent=True)
+    except SatchelError as error:
+        if not error.detail.startswith("409") or "already exists" not in error.detail:
+            raise
     place = f"{catalog.path}/schema/public/table/ERMrest_Client/annotation"
     client = await _client_annotations(await catalog.model())
     for tag, value in CLIENT_ANNOTATIONS.items():
