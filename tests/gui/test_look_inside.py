@@ -20,6 +20,7 @@ from satchel.core.bags.inside.tasks import Done, Link, Table
 from satchel.core.bags.inside.tree import Children, Node
 from satchel.gui.bags.inside.layout import columns
 from satchel.gui.bags.inside.table_model import PAGE, TableModel
+from satchel.gui.bags.inside.table_pane import ValueDialog
 from satchel.gui.bags.inside.tree_model import TreeModel
 from satchel.gui.bags.inside.window import InsideWindow, Place
 from satchel.gui.bags.page import BagsPage
@@ -210,6 +211,15 @@ def test_a_table_is_sorted_filtered_and_copied(
         assert "nowhere" in pane.empty.title.text()
         pane.clear_filter()
         await until(lambda: model.rowCount() == SUBJECTS and model.row(0) is not None)
+        pane.view.setFocus()
+        pane.view.setCurrentIndex(model.index(2, column(inside, "Note")))
+        QTest.keyClick(pane.view, Qt.Key.Key_Space)
+        (dialog,) = pane.findChildren(ValueDialog)
+        assert dialog.edit.toPlainText() == "note 2"
+        assert dialog.windowTitle() == "Note, row 3"
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+        await until(lambda: not pane.findChildren(ValueDialog))
+        assert inside.isVisible()
         pane.view.selectAll()
         pane.view.copy_with_heads()  # rows, too, that were never looked at
         await until(lambda: len(QApplication.clipboard().text().splitlines()) == SUBJECTS + 1)

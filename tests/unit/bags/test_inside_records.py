@@ -21,7 +21,7 @@ from satchel.core.bags.inside.blocks import DamagedError, blocks, record_at, rec
 from satchel.core.bags.inside.columns import Profile
 from satchel.core.bags.inside.form import Form, form_of
 from satchel.core.bags.inside.records import Records, View
-from satchel.core.bags.inside.tasks import KeysTask, OrderTask, ProfileTask
+from satchel.core.bags.inside.tasks import GraphTask, KeysTask, OrderTask, ProfileTask
 
 CELLS = st.text(alphabet='ab",;\n\r \té\u2028', max_size=6)
 TABLES = st.integers(1, 4).flatmap(
@@ -358,3 +358,44 @@ def test_half_characters_numbers_without_end_and_deep_nests_do_no_harm(tmp_path:
     done = do(ProfileTask(path=str(deep), form=form_))
     assert done.rows <= 1
     assert done.problems
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        st.text(alphabet='{}[]",:a1\\u\n\r \t-.e\ud800tfn', max_size=80).map(
+            lambda t: t.encode("utf-8", "surrogatepass")
+        ),
+    ),
+    st.sampled_from(["x.csv", "x.tsv", "x.json", "x.jsonl"]),
+)
+def test_whatever_a_file_holds_is_read_or_refused_with_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    path = folder / name
+    path.write_bytes(data)
+    form = form_of(path)
+    if form is None:
+        return
+    msgspec.json.encode(form)
+    done = do(ProfileTask(path=str(path), form=form))
+    msgspec.json.encode(done)
+    found = Records.open(path, name, folder)
+    assert found is not None
+    found.count()
+    assert found.state.rows == done.rows
+    if found.state.failure is None:
+        rows = found.page(found.plain, 0, 1000).rows
+        assert len(rows) == done.rows
+        assert all(len(row.cells) == len(form.columns) for row in rows)
+        for row in rows:
+            msgspec.json.encode(row.cells)
+        if form.columns:
+            out = folder / "out"
+            assert do(OrderTask(path=str(path), form=form, out=str(out), column=0)).rows == done.rows
+            view = View(out, len(rows), filled=len(rows))
+            assert {row.number: row for row in found.page(view, 0, 1000).rows} == {row.number: row for row in rows}
+            do(KeysTask(path=str(path), form=form, out=str(folder / "keys"), columns=(0,)))
+    do(GraphTask(files=((f"data/{name}", str(path)),)))

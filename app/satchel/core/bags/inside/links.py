@@ -25,6 +25,8 @@ MOST_LINKS = 20_000
 LARGEST_SCHEMA = 1 << 27
 READ_ROWS = 100_000
 """Rows of a table whose RIDs are known when links are guessed."""
+COUNTED = 1 << 28
+"""Bytes of a file whose rows are counted for the picture; others wait for nobody."""
 SAMPLE = 500
 """Different values of a column that are looked for."""
 _RID = re.compile(r"(?:[0-9A-HJKMNP-TV-Z]{1,4}-)?[0-9A-HJKMNP-TV-Z]{1,4}(?:-[0-9A-HJKMNP-TV-Z]{4})*")
@@ -135,6 +137,8 @@ def _sample(path: str, place: str, guess: bool) -> _Sampled:
                     if guess and rows < READ_ROWS:
                         _look(found, values(block, form), rid, form.columns)
                     rows += block.rows
+                    if block.offset > COUNTED:
+                        return _large(found)
         except DamagedError as error:
             note = error.message
         found.whole = rows <= READ_ROWS or len(found.rids) >= rows
@@ -142,6 +146,12 @@ def _sample(path: str, place: str, guess: bool) -> _Sampled:
         return found
     except OSError as error:
         return _Sampled(Table(path=path, name=name, note=f"It cannot be read: {error.strerror}."))
+
+
+def _large(found: _Sampled) -> _Sampled:
+    table = found.table
+    found.table = Table(path=table.path, name=table.name, columns=table.columns)
+    return found
 
 
 def _look(found: _Sampled, rows: list[list[Any]], rid: int, names: tuple[str, ...]) -> None:

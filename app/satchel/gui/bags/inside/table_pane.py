@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QItemSelectionRange, QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QPainter
-from PySide6.QtWidgets import QHeaderView, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHeaderView, QMenu, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from satchel.core import words
+from satchel.core.bags.inside.plain import one_line, visible
 from satchel.core.errors import Kind, SatchelError
 from satchel.gui.bags.inside import source
 from satchel.gui.bags.inside.table_model import MOST_ROWS, PAGE, TableModel
 from satchel.gui.icons import pixmap
 from satchel.gui.tasks import Spawned, spawn
-from satchel.gui.theme import SCALE, SPACE_2, SPACE_3, tokens
+from satchel.gui.theme import SCALE, SPACE_2, SPACE_3, mono, tokens
 from satchel.gui.widgets.announce import announce
 from satchel.gui.widgets.boxes import Line, clear, row
 from satchel.gui.widgets.buttons import button
@@ -90,6 +91,8 @@ class RecordsTable(RowsTable):
 
     followed = Signal(object)
     """QModelIndex"""
+    value_wanted = Signal(object)
+    """Show all of the cell at this QModelIndex."""
     copy_wanted = Signal(bool)
     """Copy the selected cells, with the columns' names or without."""
 
@@ -109,6 +112,9 @@ class RecordsTable(RowsTable):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self.followed.emit(self.currentIndex())
             return
+        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self.value_wanted.emit(self.currentIndex())
+            return
         super().keyPressEvent(event)
 
     def copy(self) -> None:
@@ -116,6 +122,25 @@ class RecordsTable(RowsTable):
 
     def copy_with_heads(self) -> None:
         self.copy_wanted.emit(True)
+
+
+class ValueDialog(QDialog):
+    """All of a cell."""
+
+    def __init__(self, parent: QWidget, title: str, text: str) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(one_line(title))
+        self.resize(560, 360)
+        self.edit = QPlainTextEdit(visible(_laid_out(text)))
+        self.edit.setReadOnly(True)
+        self.edit.setFont(mono())
+        self.edit.setAccessibleName(one_line(title))
+        self.edit.setTabChangesFocus(True)
+        close = button("&Close", self.close)
+        inside = QVBoxLayout(self)
+        inside.addWidget(self.edit, 1)
+        inside.addLayout(row(label(words.count(len(text), "characters"), "caption", "muted"), None, close))
 
 
 class TablePane(QWidget):
@@ -151,6 +176,7 @@ class TablePane(QWidget):
         self.view.horizontalHeader().sectionClicked.connect(self._clicked)
         self.view.customContextMenuRequested.connect(self._menu)
         self.view.copy_wanted.connect(self._copy)
+        self.view.value_wanted.connect(self._show_value)
         self.view.selectionModel().currentRowChanged.connect(lambda: self._where())
         self.status = label("", "caption", "muted")
         self.where = label("", "caption", "muted")
@@ -353,6 +379,16 @@ class TablePane(QWidget):
         found = self.model.row(self.view.currentIndex().row())
         self.where.setText(f"Row {words.count(found.number)} of the file" if found is not None else "")
 
+    def _show_value(self, index: QModelIndex) -> None:
+        """Show all of a cell, which a line of a table may have no room for."""
+        found = self.model.row(index.row())
+        if found is None:
+            return
+        column = self.model.columns[index.column()]
+        text = found.cells[self.model.place(index.column())] or ""
+        dialog = ValueDialog(self, f"{column.name}, row {words.count(found.number)}", text)
+        dialog.open()
+
     def _copy(self, heads: bool) -> None:
         """Put the selected cells on the clipboard, those too that have not been read yet."""
         selection = cast("list[QItemSelectionRange]", self.view.selectionModel().selection())
@@ -504,6 +540,8 @@ class TablePane(QWidget):
             self._add(menu, f"Sort by {name}, largest first", partial(self.arrange, place, descending=True))
             self._add(menu, "As in the file", partial(self.arrange, -1))
             menu.addSeparator()
+        whole = self.model.index(number, column)
+        self._add(menu, "Show the whole value (Space)", partial(self._show_value, whole))
         self._add(menu, "&Copy", self.view.copy)
         self._add(menu, "Copy with Column &Names", self.view.copy_with_heads)
         return menu
@@ -520,6 +558,18 @@ class TablePane(QWidget):
         index = self.view.indexAt(place)
         if index.isValid():
             self.menu_for(index.row(), index.column()).popup(self.view.viewport().mapToGlobal(place))
+
+
+def _laid_out(text: str) -> str:
+    """JSON on several lines; other texts as they are."""
+    if not text.startswith(("{", "[")):
+        return text
+    import json
+
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def quoted(text: str) -> str:
