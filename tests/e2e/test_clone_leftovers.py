@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,25 @@ async def test_what_a_clone_has_left_is_told_and_deleted(sandbox, empty_sandbox,
             await catalog.info()
     with pytest.raises(SatchelError):
         await describe(home, job)
+
+
+async def test_the_command_tells_first_and_deletes_then(sandbox, empty_sandbox, tmp_path, home):
+    job = await stopped(request(sandbox, empty_sandbox, tmp_path), home, "orphans")
+
+    async def command(*words: str) -> dict[str, Any]:
+        arguments = [sys.executable, "-m", "satchel", "clone", "--delete", job, *words, "--json"]
+        done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    told = await command("--dry-run")
+    assert told["tables"]["eye:Subject"] > 0
+    assert f"catalog {told['catalog_id']}" in told["message"]
+    async with session_of(empty_sandbox) as session:
+        catalog = Catalog(session, told["catalog_id"])
+        assert (await catalog.info()).id == told["catalog_id"]
+        assert told["catalog_id"] in (await command())["message"]
+        with pytest.raises(SatchelError, match="no catalog"):
+            await catalog.info()
 
 
 async def test_a_catalog_that_was_given_stays(sandbox, empty_sandbox, tmp_path, home):

@@ -30,7 +30,8 @@ def define(parser: Parser) -> None:
     parser.add_argument(
         "--delete",
         metavar="JOB",
-        help="delete the catalog that a clone which did not end has made, and forget the job",
+        help="delete the catalog that a clone which did not end has made, and forget the job (with --dry-run: only say "
+        "what is in it)",
     )
 
     there = parser.add_argument_group("where it goes")
@@ -206,11 +207,28 @@ def _delete(options: Namespace, output: Output) -> int:
     from satchel.core.clone.removing import remove
     from satchel.core.paths import Home
 
+    if options.dry_run:
+        return _leftover(options, output)
+
     async def work(_stop: Stop) -> str:
         return await remove(Home.find(), options.delete)
 
     said = run(work, output)
     output.result({"result": "deleted", "id": options.delete, "message": said}, lambda: said)
+    return 0
+
+
+def _leftover(options: Namespace, output: Output) -> int:
+    """Say what deleting would delete, and delete nothing."""
+    from satchel.core.clone.leftovers import Leftover, describe
+    from satchel.core.paths import Home
+
+    async def work(_stop: Stop) -> Leftover:
+        return await describe(Home.find(), options.delete)
+
+    found = run(work, output)
+    values = {"result": "leftover", "id": options.delete, **msgspec.to_builtins(found), "message": found.text}
+    output.result(values, lambda: found.text)
     return 0
 
 
