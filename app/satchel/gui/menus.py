@@ -28,6 +28,7 @@ class Menus:
 
         file = bar.addMenu("&File")
         self._add(file, "export", "&Export from a Catalog…", "Ctrl+E", window.export_chosen)
+        self._add(file, "spec", "Export by a &Spec…", "Ctrl+Shift+E", window.edit_spec)
         self._add(file, "clone", "C&lone from a Catalog…", "Ctrl+L", window.clone_chosen)
         self._add(file, "open-catalog", "&Open a Catalog…", "Ctrl+O", window.choose_catalog)
         self._add(file, "check-folder", "Open a &Bag…", "Ctrl+Shift+B", window.choose_bag_folder)

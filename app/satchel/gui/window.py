@@ -301,6 +301,12 @@ class MainWindow(QMainWindow):
 
         import_module("satchel.gui.wizards.export").open_export(self, host, catalog, rid)
 
+    def edit_spec(self, host: str = "", catalog: str = "", table: str = "", rid: str = "") -> None:
+        """Open the editor of export specs, with a table's templates where one is named."""
+        from importlib import import_module
+
+        import_module("satchel.gui.export_spec").open_editor(self, host, catalog, table=table, rid=rid)
+
     def open_record(self, host: str, catalog: str, rid: str) -> None:
         """Open a catalog and go to a record."""
         self._catalog_page().open_record(host, catalog, rid)

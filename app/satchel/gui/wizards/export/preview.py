@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.core.deriva import snapshots
-from satchel.core.flows.export import Size
+from satchel.core.flows.export import ExportFlow, Size
 from satchel.gui.access import remedies
 from satchel.gui.tasks import Spawned, spawn
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4, theme
@@ -66,6 +66,10 @@ class PreviewPage(WizardPage):
         self.used_only.setToolTip("Otherwise a vocabulary that is referred to comes whole.")
         self.used_only.toggled.connect(self._vocabularies)
         self.everything = button("&Take everything again", self._reset, link=True)
+        self.as_spec = button(
+            "Make a &spec of it…", self._as_spec, link=True, tip="Queries that any client of Deriva can run"
+        )
+        self.as_spec.setVisible(isinstance(flow, ExportFlow))
         self.again = button("As&k again", self._ask_again, icon="refresh", tip="Read the catalog as it is now (F5)")
         self.again.setShortcut("F5")
         self.total = selectable(label("", "heading", wrap=True))
@@ -85,7 +89,7 @@ class PreviewPage(WizardPage):
         ground = Card(margin=2, spacing=0)
         ground.body.addWidget(self.tree)
         inside.addWidget(ground, 1)
-        inside.addLayout(row(self.used_only, None, self.everything, self.again, spacing=SPACE_2))
+        inside.addLayout(row(self.used_only, None, self.as_spec, self.everything, self.again, spacing=SPACE_2))
         inside.addWidget(card)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, SPACE_2, 24, SPACE_4)
@@ -271,6 +275,14 @@ class PreviewPage(WizardPage):
     def _vocabularies(self, used: bool) -> None:
         self._flow.set_vocabularies("used" if used else "whole")
         self._work()
+
+    def _as_spec(self) -> None:
+        from satchel.core.export.request import ExportRequest
+        from satchel.gui.export_spec import open_as_spec
+
+        request = self._flow.request()
+        if isinstance(request, ExportRequest):
+            open_as_spec(self._window, request)
 
     def _reset(self) -> None:
         draft = self._flow.draft

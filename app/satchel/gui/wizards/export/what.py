@@ -9,13 +9,14 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from satchel.core.deriva.addresses import record_address
-from satchel.core.flows.export import record_problems
+from satchel.core.flows.export import ExportFlow, record_problems
 from satchel.gui.access import remedies
 from satchel.gui.icons import IconDisc
 from satchel.gui.tasks import Spawned, spawn
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4
 from satchel.gui.widgets.announce import announce
 from satchel.gui.widgets.boxes import Card, clear, column, row
+from satchel.gui.widgets.buttons import button
 from satchel.gui.widgets.states import BusyLine, ErrorCard, as_error
 from satchel.gui.widgets.text import label, selectable
 from satchel.gui.wizards.export import source
@@ -76,6 +77,14 @@ class WhatPage(WizardPage):
         texts = column(spacing=SPACE_1)
         texts.addWidget(self.found_title)
         texts.addWidget(self.found_text)
+        self.templates = button(
+            "By a &template of the catalog…",
+            self._by_template,
+            link=True,
+            tip="What the catalog's own Export button offers, to be looked at, changed and run",
+        )
+        self.templates.setVisible(isinstance(flow, ExportFlow))
+        texts.addLayout(row(self.templates, None))
         line = row(IconDisc("record", "success", "success_soft"), texts, spacing=SPACE_3)
         line.setStretch(1, 1)
         self.found.body.addLayout(line)
@@ -187,6 +196,12 @@ class WhatPage(WizardPage):
         if found is not None:
             self.found_title.setText(found.title)
             self.found_text.setText(f"A row of the table {found.table}")
+
+    def _by_template(self) -> None:
+        """Leave what belongs to the record, and see what the catalog offers for its table."""
+        draft, found = self._flow.draft, self._flow.found
+        if found is not None:
+            self._window.edit_spec(draft.host, draft.catalog, str(found.table), draft.rid)
 
     def _stop(self) -> None:
         self._timer.stop()
