@@ -75,8 +75,8 @@ def test_what_is_wrong_is_listed_by_kind_filtered_copied_and_saved(
         QTest.keyClicks(page.problems.field, "more.txt")
         await until(lambda: kinds(page) == [("Files that no manifest lists", "1")])
         assert page.problems.head.remark.text().startswith("1 of ")
-        view, model = page.problems.view, page.problems.model
-        view.setCurrentIndex(model.index(0, 0, model.index(0, 0)))
+        view = page.problems.view
+        view.go_to(0, 0)
         view.copy()
         assert "data/more.txt" in QApplication.clipboard().text()
         QTest.mouseClick(page.problems.save, LEFT)
@@ -135,7 +135,7 @@ def test_a_queue_can_be_stopped(window: MainWindow, page: BagsPage, in_loop: InL
         await until(lambda: page.queue.model.rowCount() == 12)
         QTest.mouseClick(page.queue.stop, LEFT)
         await until(lambda: not window.bridge.active())
-        await until(lambda: not page.queue.stop.isVisible())
+        await until(lambda: not page.queue.stop.isVisible() and not page.batch.submitting)
         assert not window.bridge.active()
         said = [page.queue.model.index(row, 1).data() for row in range(12)]
         assert "Cancelled" in said

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtWidgets import QApplication, QTreeView
+from PySide6.QtCore import QModelIndex, QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.modeltest import ModelTester
 
 from satchel.core.bags.validate import Problem
@@ -15,7 +16,8 @@ from satchel.core.deriva.model import Column
 from satchel.core.deriva.model_reader import read_model
 from satchel.core.jobs.views import JobView, StageView
 from satchel.gui.bags.kinds import Group, grouped
-from satchel.gui.bags.problems import ProblemsModel
+from satchel.gui.bags.problems_model import ProblemsModel
+from satchel.gui.bags.problems_view import ProblemsView
 from satchel.gui.bags.verdict import Findings
 from satchel.gui.catalog.rows_model import RowsModel
 from satchel.gui.catalog.tree_model import TreeModel, kind_of
@@ -174,7 +176,6 @@ def test_problems(qtmodeltester: ModelTester) -> None:
     model = ProblemsModel()
     groups = grouped(found)
     model.show(found, groups)
-    assert model.rowCount(model.index(0, 0)) == 1000, "a view asks for more when it gets there"
     qtmodeltester.check(model, force_py=False)
     assert [(g.severity, g.title, len(g.places)) for g in groups] == [
         ("error", "Changed files: wrong checksums", 3000),
@@ -182,8 +183,6 @@ def test_problems(qtmodeltester: ModelTester) -> None:
         ("warning", "Advice: contact", 1),
     ]
     changed, advice, named = (model.index(row, 0) for row in range(3))
-    while model.canFetchMore(changed):
-        model.fetchMore(changed)
     assert model.rowCount(changed) == 3000
     assert model.index(0, 0, named).data(Qt.ItemDataRole.AccessibleTextRole) == "warning: No contact is named"
     assert model.index(0, 1, advice).data() == "bag-info.txt, line 3"
@@ -206,15 +205,59 @@ def test_a_million_problems_open_at_once(app: QApplication) -> None:
             return super().__getitem__(place)
 
     model = ProblemsModel()
-    view = QTreeView()
-    view.setModel(model)
-    view.setUniformRowHeights(True)
+    view = ProblemsView(model)
     view.resize(800, 400)
     view.show()
     found = Findings(Counting([problem("data/x")] * 1_000_000))
     model.show(found, [Group("checksum", "error", range(len(found)))])
-    view.expand(model.index(0, 0))
+    view.show_groups(set())
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    QTest.keyClick(view, Qt.Key.Key_Right)
     QApplication.processEvents()
     assert model.index(0, 1).data() == "1,000,000"
-    assert 0 < len(asked) < 200
+    assert view.lines.rowCount() == 1_000_001
+    view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
+    QApplication.processEvents()
+    assert 0 < len(asked) < 400
+    view.deleteLater()
+
+
+def test_problems_open_and_close_under_their_kinds_and_are_copied(
+    app: QApplication, qtmodeltester: ModelTester
+) -> None:
+    found = Findings([problem(f"data/{n}") for n in range(4)], [problem("data/advice", 7)])
+    model = ProblemsModel()
+    view = ProblemsView(model)
+    view.show()
+    model.show(found, grouped(found))
+    view.show_groups({0})
+    qtmodeltester.check(view.lines, force_py=False)
+
+    def shown() -> list[str]:
+        return [view.lines.index(row, 1).data() for row in range(view.lines.rowCount())]
+
+    assert shown() == ["4", "data/0", "data/1", "data/2", "data/3", "1"]
+    assert view.lines.index(5, 0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("1, closed")
+    view.go_to_row(5)
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    assert shown()[5:] == ["1", "data/advice, line 7"]
+    view.go_to(0, 2)
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert view.currentIndex().row() == 0
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert shown() == ["4", "1", "data/advice, line 7"]
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    assert len(shown()) == 7
+    middle = view.visualRect(view.lines.index(0, 0)).center()
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(8, middle.y()))
+    assert len(shown()) == 3
+    view.open(0)
+    view.selectAll()
+    view.copy()
+    assert QApplication.clipboard().text().splitlines() == [
+        "Changed files: wrong checksums\t4",
+        *(f"Checksum differs\tdata/{n}" for n in range(4)),
+        "Advice: changed files: wrong checksums\t1",
+        "Checksum differs\tdata/advice, line 7",
+    ]
     view.deleteLater()

@@ -56,6 +56,8 @@ class Batch(QObject):
         self._window, self._show, self._submit, self._save = window, show, submit, save
         self._bags: dict[str, _Bag] = {}
         self._number = 0
+        self.submitting = 0
+        """Drops whose checks are being submitted."""
         self._lines: list[Line] = []
         self._shown = ""
         self.pane = QueuePane()
@@ -77,15 +79,21 @@ class Batch(QObject):
     async def check(self) -> None:
         """Submit a check of each, and show the first."""
         number = self._number
-        for place, path in enumerate(list(self._bags)):
-            job = await self._submit(path)
-            if number != self._number:  # others have come meanwhile, and these are theirs no more
-                self._window.bridge.cancel(job)
-                return
-            self._bags[path].check = job
-            if not place:
-                self._shown = path
-                self._show(job)
+        self.submitting += 1
+        try:
+            for place, path in enumerate(list(self._bags)):
+                if number != self._number:  # others have come meanwhile, or these were stopped
+                    return
+                job = await self._submit(path)
+                if number != self._number:
+                    self._window.bridge.cancel(job)
+                    return
+                self._bags[path].check = job
+                if not place:
+                    self._shown = path
+                    self._show(job)
+        finally:
+            self.submitting -= 1
 
     @property
     def several(self) -> bool:

@@ -21,7 +21,7 @@ from satchel.gui.bags.problems import ProblemsPane
 from satchel.gui.bags.profile import ProfileBox, host_of
 from satchel.gui.bags.progress import CheckProgress
 from satchel.gui.bags.question import Questions
-from satchel.gui.bags.repair import broken
+from satchel.gui.bags.repair import is_broken
 from satchel.gui.bags.stored import all_of
 from satchel.gui.bags.verdict import checks, verdict
 from satchel.gui.engine_bridge import ALIVE
@@ -301,7 +301,7 @@ class BagsPage(QWidget):
         found, result = self.found, self.result
         same = found is not None and result is not None and found.path == result.path
         can = found is not None and found.kind == "folder" and found.remote > 0
-        self.card.repair.setVisible(same and can and result is not None and bool(broken(result)))
+        self.card.repair.setVisible(same and can and result is not None and is_broken(result))
 
     def _save_report(
         self, results: Sequence[ValidateResult | None], failed: Sequence[tuple[str, str]], path: Path

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.gui.bags.queue_model import Line, QueueModel, summary
-from satchel.gui.bags.repair import broken, unfetched
+from satchel.gui.bags.repair import unfetched
 from satchel.gui.theme import SPACE_2, theme
 from satchel.gui.widgets.boxes import Card, Section
 from satchel.gui.widgets.buttons import button
@@ -90,13 +90,17 @@ class QueuePane(QWidget):
 
     def _bad(self) -> list[str]:
         """Folders whose bad files may be had again."""
-        return [line.path for line in self._folders() if line.result is not None and broken(line.result)]
+        folders = set(self._folders())
+        pairs = zip(self.model.lines, self.model.broken, strict=True)
+        return [line.path for line, bad in pairs if bad and line.path in folders]
 
     def _incomplete(self) -> list[str]:
-        return [line.path for line in self._folders() if line.result is not None and unfetched(line.result)]
+        folders = set(self._folders())
+        lines = (line for line in self.model.lines if line.path in folders)
+        return [line.path for line in lines if line.result is not None and unfetched(line.result)]
 
-    def _folders(self) -> list[Line]:
-        return [line for line in self.model.lines if not line.path.lower().endswith(ARCHIVES)]
+    def _folders(self) -> list[str]:
+        return [line.path for line in self.model.lines if not line.path.lower().endswith(ARCHIVES)]
 
     def _selected(self) -> list[str]:
         rows = sorted({index.row() for index in self.view.selectedIndexes()})

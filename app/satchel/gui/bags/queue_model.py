@@ -12,6 +12,7 @@ from PySide6.QtGui import QIcon
 
 from satchel.core import words
 from satchel.gui import jobs_words
+from satchel.gui.bags.repair import is_broken
 from satchel.gui.bags.verdict import checks, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.icons import icon
@@ -104,6 +105,8 @@ class QueueModel(QAbstractTableModel):
         super().__init__(parent)
         self.lines: list[Line] = []
         self._texts: list[tuple[str, str, tuple[str, ...]]] = []
+        self.broken: list[bool] = []
+        """Whether a bag has lost, changed or damaged files; looked for once, for there may be many problems."""
         self._icons: dict[str, QIcon] = {}
 
     def put(self, lines: Sequence[Line]) -> None:
@@ -111,12 +114,14 @@ class QueueModel(QAbstractTableModel):
         if [line.path for line in lines] != [line.path for line in self.lines]:
             self.beginResetModel()
             self.lines, self._texts = list(lines), [line.texts() for line in lines]
+            self.broken = [_is_broken(line) for line in lines]
             self.endResetModel()
             return
         changed = []
         for row, (old, new) in enumerate(zip(self.lines, lines, strict=True)):
             if new.check is old.check and new.mend is old.mend and new.stopped is old.stopped:
                 continue
+            self.broken[row] = _is_broken(new)
             texts = new.texts()
             if texts != self._texts[row]:
                 self._texts[row] = texts
@@ -156,6 +161,10 @@ class QueueModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return HEADS[section]
         return None
+
+
+def _is_broken(line: Line) -> bool:
+    return line.result is not None and is_broken(line.result)
 
 
 def summary(lines: Sequence[Line]) -> str:

@@ -17,6 +17,11 @@ def broken(result: ValidateResult) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("data/")))
 
 
+def is_broken(result: ValidateResult) -> bool:
+    """Whether there are any; quick where there are."""
+    return any(problem.code in BROKEN for problem in result.errors)
+
+
 def unfetched(result: ValidateResult) -> bool:
     """Whether files are still where they were, as fetch.txt says."""
     return result.remote > 0

@@ -88,6 +88,17 @@ class Stored:
         problem = self._at(place)[1]
         return f"{problem.path}, line {problem.line}" if problem.line is not None else problem.path
 
+    def many(self, places: Sequence[int]) -> list[tuple[str, str]]:
+        """Messages, and where, of many at once; from any thread."""
+        try:
+            found = self._store().problems(places)
+        except (sqlite3.Error, KeyError):
+            return [(self.message(place), self.where(place)) for place in places]
+        return [
+            (problem.message, f"{problem.path}, line {problem.line}" if problem.line is not None else problem.path)
+            for _, problem in found
+        ]
+
     def matching(self, text: str) -> Sequence[int]:
         """The places with a text in them; slow for many, so ask from a thread."""
         return self._store().places(text=text)

@@ -89,8 +89,9 @@ def verdict(result: ValidateResult) -> Verdict:
 
 
 def _bad(result: ValidateResult, figures: str) -> Verdict:
-    of_profile = sum(1 for problem in result.errors if problem.code == "profile")
-    if of_profile == result.error_count:
+    of_profile = result.error_count
+    # All is over at the first that is of another kind: there may be many, and this is asked often.
+    if len(result.errors) == of_profile and all(problem.code == "profile" for problem in result.errors):
         rules = (
             "One rule of its profile is" if of_profile == 1 else f"{words.count(of_profile)} rules of its profile are"
         )
