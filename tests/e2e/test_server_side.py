@@ -151,6 +151,14 @@ def test_what_the_server_refuses_is_told(tmp_path: Path, sandbox: SandboxProcess
     told = terminal.json(*nobody, "--ca", sandbox.ca, status=1)
     assert "could not make the export" in told["message"]
     assert "without --server-side" in told["hint"]
-    refused = terminal.json("export", sandbox.host, sandbox.catalog, "--rid", sandbox.root, "--server-side",
-                            "--out", str(terminal.out), *terminal.admin, status=2)  # fmt: skip
-    assert "--server-side" in refused["hint"]
+
+
+def test_what_belongs_to_a_record_is_made_there_too(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    terminal, box = Terminal(tmp_path, sandbox), sandbox
+    base = ["export", box.host, box.catalog, "--rid", box.root, "--out", str(terminal.out), *terminal.admin]
+    here = terminal.json(*base, "--name", "here")
+    there = terminal.json(*base, "--name", "there", "--server-side")
+    assert (there["valid"], there["complete"], there["cached"]) == (True, True, False)
+    assert there["rows"] == here["rows"]
+    (terminal.out / "there.zip").unlink()
+    assert terminal.json(*base, "--name", "there", "--server-side")["cached"] is True

@@ -123,7 +123,7 @@ def test_a_dataset_is_estimated_exported_and_comes_from_the_cache_the_next_time(
     in_loop(body)
 
 
-def test_the_server_can_be_chosen_and_a_record_cannot_be_made_there(
+def test_the_server_can_be_chosen_for_datasets_and_records(
     window: MainWindow, sandbox: SandboxProcess, host: str, in_loop: InLoop
 ) -> None:
     async def body() -> None:
@@ -146,7 +146,8 @@ def test_the_server_can_be_chosen_and_a_record_cannot_be_made_there(
         await until(lambda: wizard.flow.size is not None)
         QTest.mouseClick(wizard.next_button, LEFT)
         assert wizard.flow.current.name == "options"
-        assert not wizard.options.place.isVisible()
+        assert "worked out here" in wizard.options.why.text()
+        assert getattr(wizard.flow.request(), "server_side", None) is True, "as it was chosen before"
         await closed(window)
 
     in_loop(body)

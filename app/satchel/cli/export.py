@@ -75,9 +75,7 @@ def define(parser: Parser) -> None:
         metavar="|".join(ALGORITHMS),
         help="checksums (default md5 and sha256)",
     )
-    how.add_argument(
-        "--server-side", action="store_true", help="have the server's export service make the bag (not for --rid)"
-    )
+    how.add_argument("--server-side", action="store_true", help="have the server's export service make the bag")
     how.add_argument(
         "--no-cache", action="store_true", help="make it anew even where the same bag was made before, and keep no copy"
     )
@@ -97,12 +95,6 @@ def request_of(options: Namespace) -> ExportRequest:
             Kind.USAGE,
             "What to export is missing.",
             "Name a record by its RID: --rid RID, as `satchel resolve` and the window show it.",
-        )
-    if options.server_side:
-        raise SatchelError(
-            Kind.USAGE,
-            "What belongs to a record is worked out on this computer; a server makes datasets, templates and specs.",
-            "Leave out --server-side.",
         )
     for problem in record_problems(flow.draft.host, flow.draft.catalog, flow.draft.rid):
         raise SatchelError(Kind.USAGE, problem.message)
@@ -126,6 +118,7 @@ def request_of(options: Namespace) -> ExportRequest:
     draft.access = Access(ca=tuple(options.ca), credential=options.credential)
     return msgspec.structs.replace(
         flow.preview_request(),
+        server_side=options.server_side,
         use_cache=not options.no_cache,
         assets=export_spec.choice_of(options),
         info=export_spec.info_of(options),

@@ -38,12 +38,20 @@ R = TypeVar("R", ExportResult, SpecResult)
 
 async def run_record(request: ExportRequest, context: Context) -> ExportResult:
     """Export what belongs to a record. Raises SatchelError."""
+
+    async def make() -> ExportResult:
+        if request.server_side:
+            from satchel.core.export.server_side.of_record import run as on_server
+
+            return await on_server(request, context)
+        return await runner.run(request, context)
+
     return await _cached(
         request,
         context,
         ExportResult,
         lambda snapshot, person: record_key(request, snapshot, person),
-        lambda: runner.run(request, context),
+        make,
         wanted=request.use_cache,
     )
 

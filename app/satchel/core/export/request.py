@@ -67,6 +67,8 @@ class ExportRequest(Request, tag="export", frozen=True, kw_only=True):
     """Further fields of bag-info.txt, such as who made it."""
     ro_crate: bool = False
     """Describe the bag by an RO-Crate as well."""
+    server_side: bool = False
+    """Have the server's export service make it."""
     use_cache: bool = True
     """Answer with a bag that was made before of the same record, choices and snapshot."""
 

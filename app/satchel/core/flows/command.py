@@ -160,6 +160,8 @@ def _export(request: ExportRequest) -> list[str]:
     words += _said(request.info)
     if request.ro_crate:
         words.append("--ro-crate")
+    if request.server_side:
+        words.append("--server-side")
     if not request.use_cache:
         words.append("--no-cache")
     return words

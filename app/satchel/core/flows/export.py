@@ -202,6 +202,7 @@ class ExportFlow(Flow):
             assets=draft.assets,
             info=draft.info,
             ro_crate=draft.ro_crate,
+            server_side=draft.server_side and draft.what == "record",
             access=draft.access,
         )
 

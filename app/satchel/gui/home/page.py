@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from satchel.gui.home import source
 from satchel.gui.home.lists import RecentList
 from satchel.gui.jobs_words import icon_and_role, line, when
 from satchel.gui.tasks import spawn
@@ -174,6 +175,23 @@ class HomePage(ScrollPage):
         actions = (button("Resume", resume, primary=True), button("Discard…", discard))
         self.interrupted = Notice(text, "warning", hint, *actions, dismissable=False)
         self._notices.addWidget(self.interrupted)
+        if window.bridge.engine is not None:
+            spawn(self._ask_servers(ids, list(views)), "look whether a server still works")
+
+    async def _ask_servers(self, ids: list[str], views: list[JobView]) -> None:
+        """An export that a server makes goes on without Satchel; then nothing was lost at all."""
+        running = await self._window.bridge.call(source.on_servers, ids)
+        notice = self.interrupted
+        if not running or ids != [view.id for view in self._window.bridge.interrupted()]:
+            return
+        titles = [view.title for view in views if view.id in running]
+        also = f" The other {len(ids) - len(running)} go on from where they were." if len(running) < len(ids) else ""
+        notice.say(
+            f"Your export is still running on the server: “{titles[0]}”."
+            if len(titles) == 1
+            else f"{len(titles)} exports are still running on servers.",
+            f"Resume follows it and brings home what it makes.{also}",
+        )
 
     def _dropped(self, paths: list[Path]) -> None:
         self._window.check_bags(paths)

@@ -50,6 +50,13 @@ class Notice(QFrame):
         self.setLayout(inside)
         self.setAccessibleName(f"{text} {hint}".strip())
 
+    def say(self, text: str, hint: str) -> None:
+        """Change the words."""
+        self.text.setText(text)
+        self.hint.setText(hint)
+        self.hint.setVisible(bool(hint))
+        self.setAccessibleName(f"{text} {hint}".strip())
+
     def dismiss(self) -> None:
         """Go away."""
         self.hide()

@@ -61,6 +61,7 @@ def record_key(request: ExportRequest, snapshot: str, person: Person | None) -> 
             "follow": sorted(set(offers.follow)),
             "stop": sorted(set(offers.stop)),
             "vocabularies": offers.vocabularies,
+            "server_side": request.server_side,  # its bag is laid out in another way
             "archive": request.archive,
             "assets": _assets(request.materialize, request.assets),
             "algorithms": sorted(set(request.algorithms)),

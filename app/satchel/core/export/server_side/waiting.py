@@ -16,6 +16,7 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.export.server_side.answers import Answer
 from satchel.core.export.server_side.waiter import ANSWER, BEGAN, LOCK, Order
 from satchel.core.jobs import lease
+from satchel.core.paths import Home
 
 LOOK = 0.2
 """Seconds between two looks."""
@@ -26,6 +27,12 @@ START = 60.0
 def is_waiting(folder: Path) -> bool:
     """Whether a process waits for the server on behalf of the job that has this folder."""
     return lease.is_taken(folder / LOCK, "export")
+
+
+def of_job(home: Home, job: str) -> bool:
+    """Whether a server still works for an interrupted job, or has answered it meanwhile. Blocking."""
+    folder = home.data / "jobs" / job
+    return begun(folder) is not None and (kept_answer(folder) is not None or is_waiting(folder))
 
 
 def kept_answer(folder: Path) -> Answer | None:

@@ -33,6 +33,10 @@ MEANINGS = {
     "tgz": "One file, for Unix tools.",
     "none": "Not packed: to look inside or work on at once.",
 }
+OF_RECORD = (
+    "This computer is proposed: what belongs to the record has been worked out here. Made here it shows how far it is, "
+    "can be stopped at once and goes on where it was."
+)
 PLACES = (("here", "monitor", "This computer"), ("server", "server", "The server"))
 NAMES = {"md5": "&MD5", "sha256": "SHA-&256", "sha512": "SHA-&512"}
 
@@ -86,7 +90,7 @@ class OptionsPage(WizardPage):
         self.place.set_value("server" if draft.server_side else "here")
         self.place.chosen.connect(self._said)
         self.why = label("", "caption", "muted", wrap=True)
-        self.place_label = self._add(grid, "Made by", None, _stack(self.place, self.why))
+        self._add(grid, "Made by", None, _stack(self.place, self.why))
         said = "Proof that nothing was changed: written into the bag's manifests."
         self._add(grid, "Checksums", None, _stack(sums, label(said, "caption", "muted", wrap=True)))
         card = Card(margin=SPACE_6)
@@ -140,10 +144,10 @@ class OptionsPage(WizardPage):
     def _describe(self) -> None:
         draft, size = self._flow.draft, self._flow.size
         self.meaning.setText(MEANINGS[draft.archive])
-        of_dataset, proposed = draft.what == "dataset", self._flow.proposed
-        for part in (self.place, self.why, self.place_label):
-            part.setVisible(of_dataset)
-        if proposed is not None:
+        proposed = self._flow.proposed
+        if draft.what == "record":
+            self.why.setText(OF_RECORD)
+        elif proposed is not None:
             better = "The server" if proposed.where == "server" else "This computer"
             self.why.setText(f"{better} is proposed: {proposed.reason[:1].lower()}{proposed.reason[1:]}")
         assets = words.size(size.assets) if size is not None else "an unknown size"
