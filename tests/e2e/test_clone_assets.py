@@ -11,6 +11,7 @@ from catalog_maker import T
 from e2e.test_localize_faults import kill_until_done
 from sandbox_catalog import make, session_of
 from sandbox_process import start_sandbox
+from satchel.core.clone.after.provenance import TAG
 from satchel.core.clone.asset_mover import Limits
 from satchel.core.clone.assets import AssetsCopied, copy_assets, referring
 from satchel.core.clone.request import CloneRequest
@@ -154,6 +155,34 @@ async def test_a_name_that_is_taken_by_what_one_may_not_see_is_let_be(limits, sa
         assert now.startswith(f"{own}/")
         assert await read(user, now) == b"mine, and longer"
         assert await read(session, theirs) == b"theirs"
+
+
+async def test_f31_who_may_not_write_files_is_told_and_the_clone_goes_on(sandbox, tmp_path):
+    with start_sandbox("--demo", "none") as empty:
+        await _without_files(sandbox, empty, tmp_path)
+
+
+async def _without_files(sandbox, empty, tmp_path):
+    async with session_of(empty) as admin:
+        number = (await admin.request("POST", "/ermrest/catalog", json={})).json()["id"]
+        await admin.request("PUT", f"/ermrest/catalog/{number}/acl/owner", json=["admin", "user"])
+        where = access(tmp_path, sandbox, empty, who="user")
+        asked = CloneRequest(
+            host=sandbox.host, catalog=sandbox.catalog, rid=sandbox.root, to_host=empty.host, to_catalog=number,
+            access=where, orphans="delete", assets="full",
+        )  # fmt: skip
+        found = await run(asked, local_context(tmp_path / "job"))
+        assert found.verified
+        told = {issue.message: issue for issue in found.report.issues}
+        assert any(message.startswith("Copy the files: ") for message in told)
+        assert "The source's schema could not be kept with the clone" in told
+        assert found.report.summary.errors > 0
+        # What comes after the files was done all the same.
+        note = (await Catalog(admin, number).info()).annotations[TAG]
+        assert note["clone_details"]["source_schema_url"] is None
+        clone = await urls(Catalog(admin, number))
+        assert clone
+        assert all(url.startswith(f"https://{sandbox.host}/hatrac/") for url in clone.values())
 
 
 async def test_within_one_server_the_source_keeps_its_objects(sandbox, tmp_path):

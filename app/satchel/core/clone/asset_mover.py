@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from satchel.core.deriva.hatrac_write import Content, HatracWriter, NameTakenErr
 from satchel.core.deriva.retry import Passing
 from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
-from satchel.core.jobs.context import Context
 
 MEBI = 1 << 20
 SMALL = MEBI
@@ -98,7 +98,6 @@ class Mover:
         place: where they go.
         state: what is known of them.
         folder: for files on their way; the job's own.
-        context: the cancel flag.
         limits: what is carried how.
     """
 
@@ -108,14 +107,14 @@ class Mover:
         place: Place,
         state: State,
         folder: Path,
-        context: Context,
         limits: Limits | None = None,
     ) -> None:
         self._writer = writer
         self._place = place
         self._state = state
         self._folder = folder
-        self._context = context
+        # Its own: that files cannot be copied need not be the end of the job.
+        self._stop = threading.Event()
         self._limits = limits or Limits()
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -224,7 +223,7 @@ class Mover:
         return target
 
     async def _threaded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await in_thread(self._context.cancelled, work, *args, **kwargs)
+        return await in_thread(self._stop, work, *args, **kwargs)
 
     # -- from the source ------------------------------------------------------------------------------------------
 
@@ -264,7 +263,7 @@ class Mover:
         if item.md5 is None and item.sha256 is None:
             spool.unlink()
             return None, 0
-        hashers = await self._threaded(hash_file, spool, ("md5", "sha256"), stop=self._context.cancelled)
+        hashers = await self._threaded(hash_file, spool, ("md5", "sha256"), stop=self._stop)
         if item.length is not None and hashers.length > item.length:
             spool.unlink()
             return None, 0

@@ -113,7 +113,7 @@ async def copy_assets(
         return _choose(item, source.host, own if one_server else None)
 
     def mover(state: State, folder: Path) -> Mover:
-        return Mover(writer, place, state, folder, context, limits)
+        return Mover(writer, place, state, folder, limits)
 
     found = await _copy(destination, tables, context, choose, mover, GivenSources([source]))
     return msgspec.structs.replace(found, acls_copied=place.acls_copied, acls_hidden=place.acls_hidden)
@@ -148,7 +148,7 @@ async def copy_bag_assets(
     place = BagPlace(_own(destination), one_server=host == destination.session.host)
 
     def mover(state: State, folder: Path) -> Mover:
-        made = BagMover(writer, place, state, folder, context, limits)
+        made = BagMover(writer, place, state, folder, limits)
         made.files = files
         return made
 

@@ -67,7 +67,7 @@ async def run(request: LocalizeRequest, context: Context) -> LocalizeResult:
                         await _already_here(rows.name, state, writer)
                     stage.note = f"{state.count(rows.name, 'todo'):,} to bring here"
                 if not request.dry_run:
-                    mover = Mover(writer, Namespace(namespace), state, folder, context, limits)
+                    mover = Mover(writer, Namespace(namespace), state, folder, limits)
                     total = state.bytes(rows.name, "todo") + state.bytes(rows.name, "failed")
                     with context.stage("localize", "Bring the files here", total=total, unit="bytes") as stage:
                         await rows.move(mover, sources, stage)
