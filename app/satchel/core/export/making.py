@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ from satchel.core.export.spec.request import SpecRequest, SpecResult
 from satchel.core.jobs.context import Context
 from satchel.core.paths import Home
 
+REGISTERED = "satchel.core.identifiers.known"
+"""Where bags with identifiers are looked for. By name, as `jobs.registry` names runners: it stands above exports."""
 PAUSE = 0.5
 """Seconds between two looks at another process that makes the same bag."""
 R = TypeVar("R", ExportResult, SpecResult)
@@ -110,7 +113,8 @@ async def _cached(
             found = await _take(cache, key, request, context, kind)
             if found is not None:
                 return found
-        result = await make()
+        known = await _registered(request, context, kind, pinned.snapshot or "")
+        result = known if known is not None else await make()
     about = Entry(
         key=key, name="", folder=False, title=request.title, host=request.host, catalog=request.catalog,
         snapshot=pinned.snapshot or "", who=who(person).partition("\n")[0], made=0.0, bytes=0,
@@ -118,6 +122,38 @@ async def _cached(
     )  # fmt: skip
     if result.snapshot == pinned.snapshot:
         await _keep(cache, about, result, context)
+    return result
+
+
+async def _registered(request: ExportRequest | SpecRequest, context: Context, kind: type[R], snapshot: str) -> R | None:
+    """The result from an identifier that is known for this very bag; None where there is none."""
+    fetch = import_module(REGISTERED).fetch
+    target = context.folder / "registered.zip"
+    async with Session.open(request.host, request.access, log=context.log) as session:
+        found = await fetch(request, session, snapshot, target, context)
+    if found is None:
+        return None
+    from satchel.core.export.received import result_of
+
+    made = await result_of(kind, target, Path(request.out), snapshot, context)
+    if made is None:
+        context.log(f"What {found.identifier} leads to is no sound bag; it is made anew.", "warning")
+        return None
+    result, goal, name = made
+    context.warn(
+        "from-identifier",
+        f"The bag is the one registered as {found.identifier}; it holds what its maker could see.",
+        where=found.identifier,
+        hint="--no-cache makes it anew, with what you may see.",
+    )
+    must_be_free(goal)
+    work = work_folder(goal, context.job_id)
+    context.checkpoint(KEY, [str(work)])
+    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+    await asyncio.to_thread(work.mkdir, parents=True)
+    await asyncio.to_thread(shutil.copyfile, target, work / name)
+    await in_thread(context.cancelled, _place, work / name, goal, context, result)
+    await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     return result
 
 
