@@ -129,7 +129,12 @@ class Front:
         await self._stop.wait()
         await runner.cleanup()
         await self._client.close()
-        await asyncio.sleep(0.05)
+        # What was aborted is only gone when the loop has come round to it.
+        selector = getattr(self._loop, "_selector", None)
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if selector is None or len(selector.get_map()) <= 1:
+                break
 
 
 @contextmanager

@@ -86,6 +86,44 @@ def test_killed_at_a_step_it_goes_on(house: Lab, step: str, when: str) -> None:
     house.once()
 
 
+@pytest.mark.parametrize("part", ["uploads", "partNumber=1", "partNumber=3", "uploadId"])
+def test_killed_in_the_middle_of_an_upload_it_goes_on_with_the_parts(house: Lab, part: str) -> None:
+    """An archive in parts; what the store has is not sent again."""
+    minter = house.person()
+    site = minter.out.parent / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import satchel.core.identifiers.storing as s\ns.PART = 10_000\ns.AT_ONCE = 1\n"
+    )
+    minter.env["PYTHONPATH"] = f"{site}:{minter.env['PYTHONPATH']}"
+    process: list[subprocess.Popen[str]] = []
+    ready = threading.Event()
+    killed: list[str] = []
+
+    def kill(seen: Seen, _: int) -> str | None:
+        wanted = ("POST",) if part in ("uploads", "uploadId") else ("PUT",)
+        if killed or part not in seen.path or seen.method not in wanted:
+            return None
+        ready.wait(10)
+        killed.append(seen.path)
+        process[0].send_signal(signal.SIGKILL)
+        return "cut"
+
+    house.s3.after = kill
+    process.append(minter.start(*house.words(minter), "--json"))
+    ready.set()
+    out, _ = process[0].communicate(timeout=SECONDS)
+    assert killed, out
+    sent = house.s3.count("PUT", "partNumber=")
+    done = minter.json("jobs", "resume", job_of(out))
+    assert done["identifier"] == house.once()["identifier"]
+    parts = -(-done["length"] // 10_000)
+    assert parts > 3
+    again = house.s3.count("PUT", "partNumber=") - sent
+    # The upload itself may have been begun without anybody knowing; what was sent into it counts.
+    assert again == (0 if part == "uploadId" else parts if part == "uploads" else parts - sent)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_connection_that_is_cut_once_is_no_matter(house: Lab, step: str, when: str) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from satchel.core.deriva.retry import BRISK
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.fetching.sources import address
+from satchel.core.fetching.web import PrivateAddressError
 from satchel.core.identifiers.asking import Asking, asking, resolve
 from satchel.core.identifiers.names import Name, parse
 from satchel.core.identifiers.record import Record
@@ -42,7 +43,7 @@ class LocationState(msgspec.Struct, frozen=True, kw_only=True):
     """How a location is."""
 
     url: str
-    state: Literal["good", "dead", "changed"]
+    state: Literal["good", "dead", "changed", "unknown"]
     note: str = ""
 
 
@@ -157,8 +158,10 @@ async def check(asks: Asking, kept: Kept, *, full: bool) -> tuple[Checked, Recor
     wrong = next((one for one in locations if one.state == "changed"), None)
     if wrong is not None:
         return told("changed", wrong.note, locations)
-    if all(one.state == "dead" for one in locations):
-        return told("dead", locations[0].note, locations)
+    if all(one.state == "unknown" for one in locations):
+        return told("unknown", locations[0].note, locations)
+    if all(one.state in ("dead", "unknown") for one in locations):
+        return told("dead", next(one.note for one in locations if one.state == "dead"), locations)
     lost = next((one for one in locations if one.state == "dead"), None)
     return told("good", f"One of its locations does not answer: {lost.note}" if lost else "", locations)
 
@@ -178,6 +181,9 @@ async def location_state(asks: Asking, url: str, record: Record, *, full: bool) 
                 if not secret:
                     raise
         raise AssertionError
+    except PrivateAddressError:
+        note = f"{url} is on this computer or in its network, where a service elsewhere does not lead Satchel."
+        return LocationState(url=url, state="unknown", note=note)
     except SatchelError as error:
         return LocationState(url=url, state="dead", note=f"{url} does not give it: {error.message}")
 

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from satchel.core.bags.digests import StoppedError
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.identifiers.keys import Keys
@@ -115,6 +117,7 @@ class Store:
                 if not region:
                     raise
             self._client.close()
+            self.place = msgspec.structs.replace(self.place, region=region)
             self._client = self._made(region)
             return getattr(self._client, name)(Bucket=self.place.bucket, **parameters)
 
@@ -272,8 +275,10 @@ class Store:
             try:
                 return self._do(name, ACL="public-read", **parameters)
             except SatchelError as error:
-                # Buckets of today mostly know no ACLs; whether all may read is then the bucket's business.
-                if not any(code in error.detail for code in ("AccessControlListNotSupported", "NotImplemented")):
+                # Buckets of today mostly know no ACLs, or forbid public ones; whether all may read is then the bucket's
+                # own business, and is looked at.
+                known = any(code in error.detail for code in ("AccessControlListNotSupported", "NotImplemented"))
+                if not known and error.kind is not Kind.NOT_ALLOWED:
                     raise
         return self._do(name, **parameters)
 
