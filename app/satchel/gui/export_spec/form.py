@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -52,10 +51,8 @@ class SpecForm(QWidget):
         self.steps = QListWidget()
         self.steps.setAccessibleName("Steps")
         self.steps.currentItemChanged.connect(self._show_step)
-        self.add_button = QToolButton()
-        self.add_button.setText("Add")
+        self.add_button = button("Add ste&p", icon="plus")
         self.add_button.setAccessibleName("Add a step")
-        self.add_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.add_button)
         for what, kinds in KINDS.items():
             part = self.menu.addMenu(TITLES[what])

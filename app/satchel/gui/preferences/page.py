@@ -13,6 +13,7 @@ from satchel.core.paths import Home
 from satchel.gui.preferences.cache import CacheSection
 from satchel.gui.preferences.hosts import HostCard
 from satchel.gui.preferences.keeping import KeepingSection
+from satchel.gui.preferences.person import PersonSection
 from satchel.gui.theme import SPACE_2, SPACE_3, SPACE_6
 from satchel.gui.widgets.boxes import Card, PageHead, ScrollPage, Section, clear, column, row
 from satchel.gui.widgets.buttons import button
@@ -52,6 +53,9 @@ class PreferencesPage(ScrollPage):
         _line(grid, 0, "&Jobs at once", self.parallel, "Further ones wait. Counts from the next start of Satchel.")
         _line(grid, 1, "&Folder for exports", self.folder, "", self.folder.choose_button)
         self._section("Work", grid)
+
+        self.person = PersonSection()
+        self._section("You", self.person)
 
         self._hosts = column(spacing=SPACE_3)
         self.new_host = QLineEdit()
