@@ -23,6 +23,12 @@ from satchel.core.bags.inside.form import Form, form_of
 from satchel.core.bags.inside.records import Records, View
 from satchel.core.bags.inside.tasks import GraphTask, KeysTask, OrderTask, ProfileTask
 
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SATCHEL_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 CELLS = st.text(alphabet='ab",;\n\r \té\u2028', max_size=6)
 TABLES = st.integers(1, 4).flatmap(
     lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=20)

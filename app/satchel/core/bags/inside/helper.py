@@ -14,6 +14,8 @@ import msgspec
 
 from satchel.core.bags.inside.tasks import AnyTask, Done, Frame, Progress
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.logs import log_file
+from satchel.core.paths import Home
 
 LARGEST = 64 << 20
 
@@ -58,13 +60,17 @@ def _work(
         if gone.is_set():
             raise SatchelError(Kind.CANCELLED, "It was given up.")
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                _command(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
-            )
+            home = Home.find()
+            log = log_file(home)
+            home.private(log.parent)
+            with log.open("ab") as errors:
+                process = subprocess.Popen(  # noqa: S603 - our own program
+                    _command(),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+                )
         except OSError as error:
             raise SatchelError(
                 Kind.INTERNAL, "A process to read the file could not be started.", "Try it again.", str(error)
