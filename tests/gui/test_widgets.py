@@ -13,10 +13,11 @@ from pytestqt.qtbot import QtBot
 from gui_helpers import accessible_name
 from satchel.core.errors import Kind, SatchelError
 from satchel.gui.widgets.badge import Badge
-from satchel.gui.widgets.buttons import ActionTile, RowButton, icon_button
+from satchel.gui.widgets.buttons import ActionTile, RowButton, button, icon_button
 from satchel.gui.widgets.choice import Choice
 from satchel.gui.widgets.drop_zone import DropZone
 from satchel.gui.widgets.fields import SearchField
+from satchel.gui.widgets.flow import Flow
 from satchel.gui.widgets.notices import Toasts
 from satchel.gui.widgets.path_field import PathField
 from satchel.gui.widgets.picture import Picture, decode
@@ -295,3 +296,23 @@ def test_a_picture_that_claims_too_much_is_refused() -> None:
     chunk = b"IHDR" + head
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     assert decode(bomb) is None
+
+
+def test_buttons_wrap_where_there_is_no_room(app: QApplication) -> None:
+
+    made = [button(f"Button {number}") for number in range(4)]
+    held = QWidget()
+    flow = Flow(*made)
+    held.setLayout(flow)
+    made[3].hide()
+    wide = flow.sizeHint().width()
+    held.resize(wide, 200)
+    held.show()
+    assert len({each.y() for each in made[:3]}) == 1
+    held.resize(wide - 1, 200)
+    QApplication.processEvents()
+    assert [each.y() for each in made[:3]] == sorted(each.y() for each in made[:3])
+    assert made[2].y() > made[0].y() == made[1].y()
+    assert all(each.geometry().right() < held.width() for each in made[:3])
+    assert flow.heightForWidth(10) > flow.heightForWidth(wide)
+    held.close()

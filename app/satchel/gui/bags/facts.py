@@ -12,6 +12,7 @@ from satchel.core import words
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4
 from satchel.gui.widgets.boxes import Card, Section, clear, column, row
 from satchel.gui.widgets.buttons import button
+from satchel.gui.widgets.flow import Flow
 from satchel.gui.widgets.text import label, selectable
 
 if TYPE_CHECKING:
@@ -73,11 +74,8 @@ class FactsCard(Card):
         named = row(self.profile, self.check_profile, None)
         named.setStretch(0, 1)
         texts.addLayout(named)
-        line = row(
-            texts, self.fetch, self.unpack, self.pack, self.tools, self.compare, self.look, self.more, spacing=SPACE_2
-        )
-        line.setStretch(0, 1)
-        self.body.addLayout(line)
+        self.body.addLayout(texts)
+        self.body.addLayout(Flow(self.fetch, self.unpack, self.pack, self.tools, self.compare, self.look, self.more))
         inside = QWidget()
         self._inside = QVBoxLayout(inside)
         self._inside.setContentsMargins(0, SPACE_2, SPACE_3, 0)
