@@ -405,3 +405,36 @@ def test_whatever_a_file_holds_is_read_or_refused_with_a_sentence(
             assert {row.number: row for row in found.page(view, 0, 1000).rows} == {row.number: row for row in rows}
             do(KeysTask(path=str(path), form=form, out=str(folder / "keys"), columns=(0,)))
     do(GraphTask(files=((f"data/{name}", str(path)),)))
+
+
+@pytest.mark.parametrize("how", ["array", "lines", "csv"])
+def test_large_files_are_counted_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr("satchel.core.bags.inside.records.SMALL", 0)
+    rows = 20_000
+    path = tmp_path / {"array": "t.json", "lines": "t.jsonl", "csv": "t.csv"}[how]
+    objects = [json.dumps({"n": n, "é": f'x"\n{n}'}, ensure_ascii=False) for n in range(rows)]
+    if how == "array":
+        path.write_text("[" + ",".join(objects) + "]", encoding="utf-8")
+    elif how == "lines":
+        path.write_text("\n".join(objects), encoding="utf-8")
+    else:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("n", "é"), *((n, f'x"\n{n}') for n in range(rows))])
+    found = Records.open(path, path.name, tmp_path)
+    assert found is not None
+    assert 0 < found.state.rows < rows
+
+    async def body() -> None:
+        found.begin()
+        await found.settled()
+        assert (found.state.rows, found.state.counted, found.state.read) == (rows, True, True)
+        assert [column.type for column in found.state.columns] == ["integer", "text"]
+        assert len(found._rows) > 5
+        for first in (rows - 3, 12_345, 7_000):
+            assert rows_of(found, found.plain, first, 2) == [(str(n), f'x"\n{n}') for n in (first, first + 1)]
+        view = found.arrange(0, descending=True)
+        await found.finish(view)
+        assert rows_of(found, view, 0, 1) == [(str(rows - 1), f'x"\n{rows - 1}')]
+        await found.close()
+
+    in_loop(body())
