@@ -132,7 +132,7 @@ def _measure(bag: Path, place: Path) -> None:
         pane.view.open(0)
         pane.view.selectAll()
         pane.view.copy()
-        await until(lambda: QApplication.clipboard().text())
+        await until(lambda: QApplication.clipboard().mimeData().hasText())
         await asyncio.sleep(0.3)
         done("copy")
         began = time.perf_counter()

@@ -126,6 +126,11 @@ class ProblemStore:
         rows = self._db.execute(f"SELECT severity, code, count(*) FROM problem{where} GROUP BY 1, 2", values)  # noqa: S608
         return sorted((Of(*row) for row in rows), key=lambda k: (k.severity != "error", -k.number, k.code))
 
+    def has(self, severity: Severity, code: str) -> bool:
+        """Whether there is any of a kind; at once, however many there are."""
+        query = "SELECT 1 FROM problem WHERE severity = ? AND code = ? LIMIT 1"
+        return self._db.execute(query, (severity, code)).fetchone() is not None
+
     def count(self, severity: Severity | None = None, code: str | None = None, text: str = "") -> int:
         """How many there are."""
         where, values = _where(severity, code, text)

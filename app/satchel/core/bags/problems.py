@@ -11,7 +11,7 @@ from satchel.core.bags.problem_store import Problem, Severity, StoreWriter
 from satchel.core.errors import Kind, SatchelError
 
 __all__ = ["MOST_TOLD", "NOT_FETCHED", "Findings", "Problem", "is_text", "tellable", "visible"]
-MOST_TOLD = 100_000
+MOST_TOLD = 10_000
 """Problems of a severity that are kept in memory and in a result; all are in the store where there are more."""
 NOT_FETCHED = "not-fetched"
 """The code of a file of fetch.txt that is not here: an error, for a valid bag is complete (RFC 8493, 3)."""

@@ -160,9 +160,19 @@ def decode_result(data: bytes) -> Result:
     return cast(Result, _decode(data, "result"))
 
 
+class _NamedRequest(msgspec.Struct):
+    request: str
+
+
+class _NamedResult(msgspec.Struct):
+    result: str
+
+
 def _decode(data: bytes, field: str) -> Any:
     try:
-        name = msgspec.json.decode(data)[field]
+        # Nothing but the name: a result may have many megabytes, and the window waits while they are read.
+        named = _NamedRequest if field == "request" else _NamedResult
+        name = getattr(msgspec.json.decode(data, type=named), field)
         return msgspec.json.decode(data, type=_load(getattr(_kind(name), field)))
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise SatchelError(Kind.INVALID, f"A kept {field} cannot be read: {error}.") from error

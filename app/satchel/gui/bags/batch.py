@@ -65,7 +65,7 @@ class Batch(QObject):
         self.pane.stop_wanted.connect(self._stop)
         self.pane.save_wanted.connect(self._ask_save)
         self.pane.repair_wanted.connect(self._repair)
-        self.pane.fetch_wanted.connect(lambda paths: self._mend(paths, lambda _: Choice()))
+        self.pane.fetch_wanted.connect(lambda paths: self._mend(paths, _all))
         self.pane.again_wanted.connect(self._again)
         self.pane.hide()
 
@@ -154,13 +154,14 @@ class Batch(QObject):
     def _repair(self, paths: Sequence[str]) -> None:
         results = {line.path: line.result for line in self._lines}
 
-        def bad(path: str) -> Choice:
+        async def bad(path: str) -> Choice:
             result = results[path]
-            return Choice(repair=True, pick=broken(result) if result is not None else ())
+            pick = await self._window.bridge.call(broken, result) if result is not None else ()
+            return Choice(repair=True, pick=pick)
 
         self._mend(paths, bad)
 
-    def _mend(self, paths: Sequence[str], choice: Callable[[str], Choice]) -> None:
+    def _mend(self, paths: Sequence[str], choice: Callable[[str], Awaitable[Choice]]) -> None:
         async def go() -> None:
             for path in paths:
                 bag = self._bags.get(path)
@@ -168,7 +169,7 @@ class Batch(QObject):
                     continue
                 bag.busy = True
                 try:
-                    request = await fetching(self._window, path, choice(path))
+                    request = await fetching(self._window, path, await choice(path))
                     bag.mend = await self._window.bridge.submit(request)
                 finally:
                     bag.busy = False
@@ -193,6 +194,10 @@ class Batch(QObject):
         ]
         suggested = Path(results[0].path).with_name("bags-report.html") if results else Path("bags-report.html")
         ask_for_report(self.pane, suggested, lambda path: self._save(results, failed, path))
+
+
+async def _all(_path: str) -> Choice:
+    return Choice()
 
 
 def _why(view: JobView) -> str:

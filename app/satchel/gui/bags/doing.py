@@ -69,8 +69,15 @@ class Doing(QObject):
 
     def repair(self) -> None:
         """Fetch anew what was changed, damaged or lost, and nothing else."""
-        if self._page.result is not None:
-            self.fetch(Choice(repair=True, pick=broken(self._page.result)))
+        found, result = self._page.found, self._page.result
+        if found is None or result is None:
+            return
+
+        async def bad() -> Request:
+            pick = await self._window.bridge.call(broken, result)
+            return await fetching(self._window, found.path, Choice(repair=True, pick=pick))
+
+        self.start(bad(), "repair a bag")
 
     def _again(self, request: MaterializeRequest, result: MaterializeResult, host: str = "") -> None:
         """Fetch what failed, and nothing else; after a sign-in to a host with that."""

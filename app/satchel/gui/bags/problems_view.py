@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -146,6 +146,10 @@ class ProblemsView(RowsTable):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
+        # A head asks of each line whether it is chosen whenever it is painted: seconds, once a million are.
+        self._nothing = QItemSelectionModel(self.lines, self)
+        for head in (header, self.verticalHeader()):
+            head.setSelectionModel(self._nothing)
         self.setColumnWidth(0, 520)
         self.activated_row.connect(self._toggle)
         theme().changed.connect(self.viewport().update)
