@@ -456,3 +456,25 @@ def test_a_wizard_that_is_closed_while_its_export_starts_leaves_it_running(
         await window.bridge.stop()
 
     in_loop(body)
+
+
+def test_files_are_chosen_with_running_totals(
+    window: MainWindow, host: str, sandbox: SandboxProcess, in_loop: InLoop
+) -> None:
+    async def body() -> None:
+        wizard = await at_preview(window, sandbox)
+        wizard._next()
+        options = wizard.options
+        await until(options.isVisible)
+        assert not options.assets.isVisible()
+        options.materialize.setChecked(True)
+        await until(lambda: options.assets.totals.text().startswith("96 files"))
+        options.assets.count.setValue(5)
+        await until(lambda: options.assets.totals.text().startswith("5 files"))
+        QTest.keyClicks(options.assets.patterns, "*.png")
+        await until(lambda: options.assets.totals.text().startswith("At most 5 files"))
+        request = wizard.flow.request()
+        assert (request.assets.patterns, request.assets.count) == (("*.png",), 5)
+        await closed(window)
+
+    in_loop(body)

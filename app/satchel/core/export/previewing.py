@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from satchel.core.export.choosing import AssetTotals
 from satchel.core.export.preview import Preview, PreviewCost, PreviewSession
-from satchel.core.export.request import ExportRequest, Offers
+from satchel.core.export.request import AssetChoice, ExportRequest, Offers
 from satchel.core.jobs.state import JobContext, local_context
 from satchel.core.jobs.views import StageView
 from satchel.core.paths import Home
@@ -63,6 +64,10 @@ class Previewing:
     async def solve(self, offers: Offers, *, costs: bool = True) -> Preview:
         """See `PreviewSession.solve`."""
         return await self._open_session().solve(offers, costs=costs)
+
+    async def totals(self, offers: Offers, choice: AssetChoice) -> AssetTotals:
+        """See `PreviewSession.totals`."""
+        return await self._open_session().totals(offers, choice)
 
     async def cost(self, offers: Offers, table: str) -> PreviewCost:
         """See `PreviewSession.cost`."""

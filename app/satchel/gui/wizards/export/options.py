@@ -10,13 +10,14 @@ from PySide6.QtCore import QDir, QStandardPaths, Qt
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QLabel, QLayout, QLineEdit, QVBoxLayout, QWidget
 
 from satchel.core import words
-from satchel.core.export.request import Archive
+from satchel.core.export.request import Archive, AssetChoice
 from satchel.core.flows.export import ALGORITHMS
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_4, SPACE_6
 from satchel.gui.widgets.boxes import Card, ScrollPage, column, row
 from satchel.gui.widgets.buttons import button
 from satchel.gui.widgets.choice import Choice
 from satchel.gui.widgets.text import CopyLabel, label
+from satchel.gui.wizards.export.assets import AssetChoiceRow
 from satchel.gui.wizards.shell import WizardPage
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class OptionsPage(WizardPage):
         self.materialize = QCheckBox("&Put the files themselves into the bag")
         self.materialize.setChecked(draft.materialize)
         self.materialize_hint = label("", "caption", "muted", wrap=True)
+        self.assets = AssetChoiceRow(draft.assets)
+        self.ro_crate = QCheckBox("Describe the bag as an RO-C&rate, too")
+        self.ro_crate.setChecked(draft.ro_crate)
         self.algorithms: dict[str, QCheckBox] = {}
         sums = row(spacing=SPACE_4)
         for algorithm in ALGORITHMS:
@@ -85,7 +89,8 @@ class OptionsPage(WizardPage):
         self._add(grid, "Fol&der", self.out, folder)
         self._add(grid, "&Name", self.name, self.name)
         self._add(grid, "Pack it as", None, _stack(self.archive, self.meaning))
-        self._add(grid, "Files (assets)", None, _stack(self.materialize, self.materialize_hint))
+        self._add(grid, "Files (assets)", None, _stack(self.materialize, self.assets, self.materialize_hint))
+        self._add(grid, "Description", None, self.ro_crate)
         self.place = Choice("Made by", PLACES)
         self.place.set_value("server" if draft.server_side else "here")
         self.place.chosen.connect(self._said)
@@ -106,6 +111,9 @@ class OptionsPage(WizardPage):
         for edit in (self.out, self.name):
             edit.textChanged.connect(self._said)
         self.materialize.toggled.connect(self._said)
+        self.materialize.toggled.connect(self.assets.look)
+        self.assets.changed.connect(self._said)
+        self.ro_crate.toggled.connect(self._said)
 
     @staticmethod
     def _add(grid: QGridLayout, text: str, buddy: QWidget | None, what: QWidget | QLayout) -> QLabel:
@@ -128,6 +136,7 @@ class OptionsPage(WizardPage):
             box.setChecked(algorithm in self._flow.draft.algorithms)
             box.blockSignals(blocked)
         self._describe()
+        self.assets.look()
         self.out.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _said(self) -> None:
@@ -135,6 +144,8 @@ class OptionsPage(WizardPage):
         draft.out = QDir.fromNativeSeparators(self.out.text().strip())
         draft.name = self.name.text().strip()
         draft.materialize = self.materialize.isChecked()
+        draft.assets = self.assets.choice()
+        draft.ro_crate = self.ro_crate.isChecked()
         draft.archive = next((kind for kind, _, _ in ARCHIVES if self.archive.options[kind].isChecked()), "zip")
         draft.algorithms = tuple(a for a, box in self.algorithms.items() if box.isChecked())
         draft.server_side = self.place.options["server"].isChecked()
@@ -152,10 +163,15 @@ class OptionsPage(WizardPage):
             self.why.setText(f"{better} is proposed: {proposed.reason[:1].lower()}{proposed.reason[1:]}")
         assets = words.size(size.assets) if size is not None else "an unknown size"
         self.materialize.setEnabled(size is None or size.assets > 0 or draft.materialize)
+        self.assets.setVisible(draft.materialize and (size is None or size.assets > 0))
         if size is not None and not size.assets:
             self.materialize_hint.setText("No files belong to what is exported.")
         elif draft.materialize:
-            self.materialize_hint.setText(f"Downloads {assets} now. The bag is whole by itself.")
+            self.materialize_hint.setText(
+                f"Downloads {assets} now. The bag is whole by itself."
+                if draft.assets == AssetChoice()
+                else "Downloads those that are chosen now; where the others are stands in fetch.txt."
+            )
         else:
             self.materialize_hint.setText(
                 f"The bag lists where the files are ({assets}) in its fetch.txt, with their checksums; whoever has it "

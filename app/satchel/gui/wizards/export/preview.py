@@ -26,9 +26,10 @@ from satchel.gui.wizards.export.tree_view import PreviewTree
 from satchel.gui.wizards.shell import WizardPage
 
 if TYPE_CHECKING:
+    from satchel.core.export.choosing import AssetTotals
     from satchel.core.export.preview import Preview, PreviewCost
     from satchel.core.export.previewing import Previewing
-    from satchel.core.export.request import Offers
+    from satchel.core.export.request import AssetChoice, Offers
     from satchel.core.flows.record import RecordFlow
     from satchel.gui.window import MainWindow
 
@@ -275,6 +276,13 @@ class PreviewPage(WizardPage):
     def _vocabularies(self, used: bool) -> None:
         self._flow.set_vocabularies("used" if used else "whole")
         self._work()
+
+    async def totals(self, choice: AssetChoice) -> AssetTotals | None:
+        """What a choice of files comes to; None while the preview is not there."""
+        if self._previewing is None:
+            return None
+        draft = self._flow.draft
+        return await self._window.bridge.call(source.totals, self._previewing, draft.offers, choice)
 
     def _as_spec(self) -> None:
         from satchel.core.export.request import ExportRequest

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from satchel.core.deriva.names import TableName
+    from satchel.core.export.choosing import AssetTotals
     from satchel.core.export.preview import Preview, PreviewCost
     from satchel.core.export.previewing import Previewing
-    from satchel.core.export.request import ExportRequest, Offers
+    from satchel.core.export.request import AssetChoice, ExportRequest, Offers
     from satchel.core.flows.export import ExportFlow, Found
     from satchel.core.flows.record import RecordDraft
 
@@ -72,6 +73,11 @@ async def solve(previewing: Previewing, offers: Offers, costs: bool) -> Preview:
 async def cost(previewing: Previewing, offers: Offers, table: str) -> PreviewCost:
     """What a tick would change. Raises SatchelError."""
     return await previewing.cost(offers, table)
+
+
+async def totals(previewing: Previewing, offers: Offers, choice: AssetChoice) -> AssetTotals:
+    """What a choice of files comes to."""
+    return await previewing.totals(offers, choice)
 
 
 async def close(previewing: Previewing) -> None:

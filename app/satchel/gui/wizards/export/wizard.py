@@ -32,6 +32,7 @@ class ExportWizard(Wizard):
         self.estimate = EstimatePage(window, flow)
         self.foreseeing = ForeseeingPage(flow, self.preview, self.estimate)
         self.options = OptionsPage(window, flow)
+        self.options.assets.ask = self.preview.totals
         self.run = RunPage(window, flow)
         self.done_page = DonePage(window, self.run)
         pages = {
