@@ -311,7 +311,8 @@ class BagSource:
 
     def row_bytes(self, table: TablePlan) -> float:
         """See `Source`."""
-        return self._files[table.name].stat().st_size / max(1, table.rows)
+        file = self._files.get(table.name)
+        return file.stat().st_size / max(1, table.rows) if file is not None else 1.0
 
     def shrink(self, table: TablePlan) -> None:
         """See `Source`."""
