@@ -121,7 +121,9 @@ class Constraints:
         except SatchelError as error:
             if not _refused(error):
                 raise
-            if "already exists" in error.detail:  # its first answer was lost
+            # Its first answer may have been lost; and the words of this one may have been cut off.
+            _, there = await existing_constraints(self.destination)
+            if (plan.key.schema, plan.key.name) in there:
                 self._applied(plan, state, stage)
                 return
             await self._failed(plan, state, error)

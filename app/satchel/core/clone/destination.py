@@ -21,6 +21,7 @@ CATALOG = "catalog"
 """The checkpoint that holds the number of the catalog that this job has made or was given."""
 MADE = "made"
 """The checkpoint that says whether this job has made it."""
+_TRIES = 4
 MAKING = "making"
 """The checkpoint that is true while a catalog is being made whose number is not known yet."""
 
@@ -158,28 +159,39 @@ async def prepare(session: Session, request: CloneRequest, context: Context) -> 
 
 
 async def _create(session: Session, context: Context) -> str:
+    """Make a catalog. Where it is not known whether the server did so, it is asked again, and that is told."""
     if context.recall(MAKING):
-        context.warn(
-            "catalog-unknown",
-            f"The earlier run may have made a catalog on {session.host} whose number is not known; a new one is made.",
-            hint="Its owner may delete the empty one.",
-        )
-    context.checkpoint(MAKING, True)
-    try:
-        answer = await session.request("POST", "/ermrest/catalog", json={}, accept=JSON)
-    except SatchelError as error:
-        context.checkpoint(MAKING, False)
-        if error.kind is Kind.NOT_ALLOWED:
-            obstacle = may_not_create(session.host)
-            raise SatchelError(Kind.NOT_ALLOWED, obstacle.message, obstacle.hint, error.detail) from error
-        raise
-    document = answer.json()
-    if not isinstance(document, dict) or "id" not in document:
-        raise SatchelError(
-            Kind.SERVER, f"{session.host} does not say which catalog it has made.", "", answer.text[:300]
-        )
-    context.checkpoint(MADE, True)
-    return str(document["id"])
+        _warn_of_another(session, context)
+    for attempt in range(_TRIES):
+        context.checkpoint(MAKING, True)
+        try:
+            answer = await session.request("POST", "/ermrest/catalog", json={}, accept=JSON)
+        except SatchelError as error:
+            if error.kind is Kind.UNREACHABLE and attempt + 1 < _TRIES:
+                _warn_of_another(session, context)
+                continue
+            if error.kind is not Kind.UNREACHABLE:
+                context.checkpoint(MAKING, False)
+            if error.kind is Kind.NOT_ALLOWED:
+                obstacle = may_not_create(session.host)
+                raise SatchelError(Kind.NOT_ALLOWED, obstacle.message, obstacle.hint, error.detail) from error
+            raise
+        document = answer.json()
+        if not isinstance(document, dict) or "id" not in document:
+            raise SatchelError(
+                Kind.SERVER, f"{session.host} does not say which catalog it has made.", "", answer.text[:300]
+            )
+        context.checkpoint(MADE, True)
+        return str(document["id"])
+    raise AssertionError("the last try returns or raises")
+
+
+def _warn_of_another(session: Session, context: Context) -> None:
+    context.warn(
+        "catalog-unknown",
+        f"{session.host} may have made a catalog whose number got lost with the connection; another one is made.",
+        hint="Its owner may delete the empty one.",
+    )
 
 
 async def existing_constraints(catalog: Catalog) -> tuple[set[TableName], set[tuple[str, str]]]:

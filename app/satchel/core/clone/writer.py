@@ -19,6 +19,7 @@ from satchel.core.errors import Kind, SatchelError
 
 MOST_REFUSED = 1_000
 """Rows of one page, one by one; more than that is no matter of some rows."""
+_ASKED_AGAIN = 2
 _TOO_MUCH = ("query run time limit exceeded", "statement timeout", "413 ")
 
 
@@ -144,6 +145,17 @@ class Writer:
     ) -> None:
         """Write a row that is refused, cut where that is wanted and helps."""
         rid, raw = row
+        for _ in range(_ASKED_AGAIN):
+            if refused(error.detail):
+                break
+            try:  # what it says may have been cut off
+                await self._post(table, codec.join([raw]), codec.media)
+            except SatchelError as again:
+                if not _halvable(again):
+                    raise
+                error = again
+            else:
+                return
         if refused(error.detail):
             self._spared(table, column_of(error.detail, codec.columns, table.name.table), error)
             for long in long_values(codec.texts(raw)):
