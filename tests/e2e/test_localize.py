@@ -18,6 +18,7 @@ from sandbox_catalog import make, session_of
 from sandbox_process import SandboxProcess, environment
 from satchel.core.clone.localize import run
 from satchel.core.clone.localize_request import LocalizeRequest, LocalizeResult
+from satchel.core.deriva import hatrac_write
 from satchel.core.deriva.session import Session
 from satchel.core.errors import SatchelError
 from satchel.core.jobs.request import Access
@@ -215,6 +216,33 @@ async def test_middling_files_pass_through_the_disk(sandbox, empty_sandbox, tmp_
         assert (found.processed, found.failed, found.errors) == (1, 0, ())
         assert await read(session, (await rows_of(session, catalog))["1-AAA1"]["URL"]) == data
         assert not list((tmp_path / "job" / "assets").glob("*.part"))
+
+
+async def test_a_file_that_the_destination_refuses_does_not_keep_the_others_back(sandbox, empty_sandbox, tmp_path):
+    async with session_of(empty_sandbox) as source, session_of(sandbox) as session:
+        bodies = {"1-AAA1": b"one", "1-AAA2": b"two"}
+        rows = [
+            row(
+                rid, f"https://{source.host}{await put(source, f'/hatrac/refused/{rid}.bin', data)}", data, f"{rid}.bin"
+            )
+            for rid, data in bodies.items()
+        ]
+        catalog = await catalog_with(session, rows)
+        where = access(tmp_path, sandbox, empty_sandbox)
+        real = hatrac_write.HatracWriter.put
+
+        async def spoilt(self: Any, path: str, content: Any, data: Any, **more: Any) -> str:
+            """As on a line that changes bytes of one."""
+            return await real(self, path, content, b"oNe" if data == b"one" else data, **more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hatrac_write.HatracWriter, "put", spoilt)
+            found = await localize(request(sandbox, catalog, where), tmp_path / "job")
+        assert (found.processed, found.failed_why) == (1, {"refused": 1})
+        again = await localize(request(sandbox, catalog, where), tmp_path / "again")
+        assert (again.processed, again.failed) == (1, 0)
+        now = await rows_of(session, catalog)
+        assert [await read(session, now[rid]["URL"]) for rid in bodies] == list(bodies.values())
 
 
 async def test_somebodys_change_meanwhile_is_not_undone(sandbox, empty_sandbox, tmp_path):

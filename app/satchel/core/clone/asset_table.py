@@ -231,6 +231,10 @@ class AssetTable:
             self._source_failed(item, verdict.host, error.error)
         except AssetError as error:
             self._failed(item, error.code, error)
+        except SatchelError as error:
+            if error.kind is not Kind.INVALID:
+                raise
+            self._failed(item, "refused", error)  # this one, by the destination
         else:
             self._failures.pop(verdict.host, None)
             self._state.arrived(item, new)

@@ -51,8 +51,8 @@ class AssetProblem(msgspec.Struct, frozen=True, kw_only=True):
     rid: str
     url: str
     code: str
-    """checksum, length, missing, not-allowed, name-taken, row-changed, row-gone, row-refused, source-unreachable,
-    unusable."""
+    """checksum, length, missing, not-allowed, name-taken, refused, row-changed, row-gone, row-refused,
+    source-unreachable, unusable."""
     message: str
 
 

@@ -177,7 +177,9 @@ class HatracWriter:
         headers = dict(content.headers)
         if fresh:
             headers["If-None-Match"] = "*"
-        answer = await self.session.request("PUT", path, headers=headers, data=body, also=(409, 412))
+        answer = await self.session.request("PUT", path, headers=headers, data=body, also=(400, 409, 412, 413))
+        if answer.status in (400, 413):
+            raise self._refused(path, answer)
         if answer.status == 412:
             raise OccupiedError(Kind.SERVER, f"{path} is there already.", "", answer.text)
         if answer.status == 409:
@@ -201,7 +203,9 @@ class HatracWriter:
         """
         job = {"chunk-length": chunk, "content-length": content.length, **content.headers}
         # Repeated, a job is left over on the server, which does no harm.
-        answer = await self.session.request("POST", f"{path};upload", json=job, idempotent=True, also=(409,))
+        answer = await self.session.request("POST", f"{path};upload", json=job, idempotent=True, also=(400, 409))
+        if answer.status == 400:
+            raise self._refused(path, answer)
         if answer.status == 409:
             raise self._taken(path, answer)
         found = urlsplit(answer.headers.get("location") or answer.text.strip()).path
@@ -257,6 +261,10 @@ class HatracWriter:
     async def set_acl(self, path: str, name: str, members: list[str]) -> None:
         """Replace one ACL. Raises SatchelError."""
         await self.session.request("PUT", f"{path};acl/{name}", json=members)
+
+    def _refused(self, path: str, answer: Answer) -> SatchelError:
+        words = answer.text.strip()[:300] or f"status {answer.status}"
+        return SatchelError(Kind.INVALID, f"{self.session.host} refuses {path}: {words}", "", f"{answer.status}")
 
     def _taken(self, path: str, answer: Answer) -> NameTakenError:
         return NameTakenError(
