@@ -374,6 +374,12 @@ class GraphPane(QWidget):
         self.note.setText(told)
         self.picture.show_graph(found)
         names = {table.path: one_line(table.name) for table in found.tables}
+        lines: dict[str, list[tuple[str, str]]] = {table.path: [] for table in found.tables}
+        for link in found.links:
+            by, maybe = ", ".join(link.columns), " (guessed)" if link.guessed else ""
+            lines[link.table].append((f"{by} → {names[link.target]}{maybe}", link.target))
+            if link.target != link.table:
+                lines[link.target].append((f"← {names[link.table]} by {by}{maybe}", link.table))
         self.list.clear()
         for table in sorted(found.tables, key=lambda table: names[table.path].casefold()):
             rows = words.count(table.rows) if table.rows is not None else ""
@@ -381,13 +387,8 @@ class GraphPane(QWidget):
             item.setData(0, PathRole, table.path)
             item.setToolTip(0, one_line(table.path) + (f"\n{table.note}" if table.note else ""))
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            for link in found.links:
-                maybe = " (guessed)" if link.guessed else ""
-                if link.table == table.path:
-                    self._add(item, f"{', '.join(link.columns)} → {names[link.target]}{maybe}", link.target)
-                if link.target == table.path and link.table != table.path:
-                    text = f"← {names[link.table]} by {', '.join(link.columns)}{maybe}"
-                    self._add(item, text, link.table)
+            for text, path in lines[table.path]:
+                self._add(item, text, path)
             self.list.addTopLevelItem(item)
 
     @staticmethod

@@ -112,6 +112,10 @@ class RecordsTable(RowsTable):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
             self.followed.emit(self.currentIndex())
             return
+        shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        if event.key() == Qt.Key.Key_Menu or (event.key() == Qt.Key.Key_F10 and shift):
+            self.customContextMenuRequested.emit(self.visualRect(self.currentIndex()).center())
+            return
         if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
             self.value_wanted.emit(self.currentIndex())
             return
