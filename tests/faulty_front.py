@@ -50,6 +50,7 @@ class Front:
         self.after: After = lambda _, __: None
         self.pass_changed = False
         """What `before` does to a request's body is done."""
+        self._transports: set[asyncio.Transport] = set()
         self._loop = asyncio.new_event_loop()
 
     @property
@@ -61,6 +62,8 @@ class Front:
         return sum(seen.method == method and part in seen.path for seen in self.seen)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        self._transports.add(request.transport)
         body = await request.read()
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
         seen = Seen(request.method, request.raw_path, body, headers)
@@ -68,7 +71,6 @@ class Front:
         done = await asyncio.to_thread(self.before, seen)
         if isinstance(done, web.Response):
             return done
-        assert request.transport is not None
         if done == "cut":
             request.transport.abort()
             raise asyncio.CancelledError
@@ -129,7 +131,10 @@ class Front:
         await self._stop.wait()
         await runner.cleanup()
         await self._client.close()
-        # What was aborted is only gone when the loop has come round to it.
+        # TLS would wait half a minute for the goodbye of clients that were killed; and what was aborted is only gone
+        # when the loop has come round to it.
+        for transport in self._transports:
+            transport.abort()
         selector = getattr(self._loop, "_selector", None)
         for _ in range(200):
             await asyncio.sleep(0.02)
