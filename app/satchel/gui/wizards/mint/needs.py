@@ -87,25 +87,37 @@ class NeedsPage(WizardPage):
         self.busy.cancelled.connect(self._stop)
         self.checks = column(spacing=SPACE_2)
         self._errors = QVBoxLayout()
-        where = Card(spacing=SPACE_2)
+        self.where_button = button(
+            "&Where it goes…", icon="settings", tip="Bucket, store and service, where not as found"
+        )
+        self.where_button.setCheckable(True)
+        where = self.where = Card(spacing=SPACE_2)
+        where.body.addWidget(
+            Section("Where it goes", "What is left empty is as the lab's profile or the catalog says.")
+        )
         where.body.addWidget(self.way)
         where.body.addLayout(form)
         where.body.addWidget(self.private)
         where.body.addWidget(self.test)
         ready = Card(spacing=SPACE_2)
-        ready.body.addWidget(Section("What minting needs", "", self.keys, self.look_button))
+        ready.body.addWidget(Section("What minting needs", "", self.where_button, self.keys, self.look_button))
         ready.body.addWidget(self.busy)
         ready.body.addLayout(self.checks)
         ready.body.addLayout(self._errors)
         scroll = ScrollPage(width=900)
         scroll.body.setContentsMargins(0, 0, 0, 0)
         scroll.body.setSpacing(SPACE_3)
-        scroll.body.addWidget(where)
         scroll.body.addWidget(ready)
+        scroll.body.addWidget(where)
         scroll.body.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, SPACE_2, 24, SPACE_4)
         outer.addWidget(scroll)
+        # Who has a profile, or a catalog that says where bags go, need not hear of buckets.
+        said = any(getattr(flow.draft, name) for name, _, _ in FIELDS)
+        self.where.setVisible(said)
+        self.where_button.setChecked(said)
+        self.where_button.toggled.connect(self.where.setVisible)
         # Checks are told by the engine's thread.
         self._told.connect(self._add, Qt.ConnectionType.QueuedConnection)
 
@@ -158,6 +170,8 @@ class NeedsPage(WizardPage):
             self._flow.draft.title = found.suggested
         if not self._flow.draft.authors and found.settled is not None:
             self._flow.draft.authors = found.settled.authors
+        if any(check.code in ("bucket", "service", "store") and check.mark == "missing" for check in found.checks):
+            self.where_button.setChecked(True)
         announce(self, "All is ready" if found.ready else "Something is missing")
         self.changed.emit()
         if self._go_on:
