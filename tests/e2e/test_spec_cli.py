@@ -113,3 +113,24 @@ def test_a_dry_run_says_what_cannot_run(terminal: Terminal, tmp_path: Path) -> N
     assert told["problems"] == 3
     assert [bool(c.get("problem")) for c in told["counts"]] == [True, True, True, False]
     assert told["counts"][3]["rows"] == 5
+
+
+def test_a_check_against_a_server_tries_every_query(terminal: Terminal, tmp_path: Path) -> None:
+    steps = [
+        {"processor": "env", "processor_params": {"query_path": "/entity/eye:Study/RID=9-ZZZ"}},
+        {
+            "processor": "download",
+            "processor_params": {
+                "query_path": "/attribute/eye:Image/RID=9-ZZZ/url:=URL,length:=Length,filename:=Filename,md5:=MD5",
+                "output_path": "x",
+            },
+        },
+        {"processor": "csv", "processor_params": {"query_path": "/entity/eye:Subject/Born=never", "output_path": "y"}},
+    ]
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps({"bag": {"bag_name": "b"}, "catalog": {"query_processors": steps}}, indent=1))
+    box = terminal.sandbox
+    assert terminal.json("spec", "check", str(file))["findings"] == []
+    found = terminal.json("spec", "check", str(file), box.host, box.catalog, *terminal.admin, status=2)["findings"]
+    assert [f["code"] for f in found] == ["env-empty", "empty-download", "query-fails"]
+    assert [f["line"] for f in found] == [10, 16, 23]

@@ -10,6 +10,7 @@ import msgspec
 from satchel.cli.output import Output
 from satchel.cli.parser import Parser, path, table
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.export.spec.findings import Finding
 
 
 def define(parser: Parser) -> None:
@@ -93,6 +94,29 @@ def spec(options: Namespace, output: Output) -> int:
     return dry_run(request, output)
 
 
+def tried(data: bytes, options: Namespace, output: Output) -> list[Finding]:
+    """What the server itself finds wrong with the queries: they are counted there."""
+    from satchel.cli.export_spec import access_of, env_of
+    from satchel.cli.look import ask
+    from satchel.core.deriva.ermrest import Catalog
+    from satchel.core.deriva.session import Session
+    from satchel.core.export.spec.counting import count, findings_of
+    from satchel.core.export.spec.document import parse, read_text
+    from satchel.core.export.spec.model import read
+
+    root = parse(read_text(data))
+    spec = read(root.value)
+    if any(step.impl for step in spec.queries):
+        return []
+
+    async def work() -> list[Finding]:
+        async with Session.open(options.host, access_of(options)) as session:
+            catalog = await Catalog(session, options.catalog).pin(options.snapshot)
+            return findings_of(await count(catalog, spec, env_of(options)), root)
+
+    return ask(work, output)
+
+
 def check(options: Namespace, output: Output) -> int:
     """Find what is wrong with a spec, offline or against a catalog's schema. Exit status 2: it has an error."""
     from satchel.cli.export_spec import access_of, env_of
@@ -117,6 +141,8 @@ def check(options: Namespace, output: Output) -> int:
 
         model = ask(work, output)
     found = lint(data, env_of(options), model=model, host=options.host)
+    if options.host and not any(f.severity == "error" for f in found):
+        found += tried(data, options, output)
     errors = sum(1 for f in found if f.severity == "error")
 
     def text() -> str:

@@ -18,6 +18,8 @@ from satchel.core.errors import SatchelError
 from satchel.core.export import choosing
 from satchel.core.export.errors import named
 from satchel.core.export.spec.asking import escaped
+from satchel.core.export.spec.document import Node
+from satchel.core.export.spec.findings import Finding
 from satchel.core.export.spec.model import EXTENSIONS, Spec, Step
 from satchel.core.export.spec.placeholders import Env
 from satchel.core.export.spec.places import extended, joined
@@ -64,6 +66,35 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence where many small files make that slow."""
     problems: int = 0
     """Queries that cannot run."""
+
+
+def findings_of(found: DryRun, root: Node) -> list[Finding]:
+    """What a dry run has found wrong, each at its query.
+
+    Args:
+        found: what was counted.
+        root: the spec's text, taken apart.
+    """
+    told = []
+    for one in found.counts:
+        if not one.problem:
+            continue
+        pointer = f"{one.where}/processor_params/query_path"
+        node = root.nearest(pointer)
+        code = "empty-download" if one.kind == "download" and one.rows == 0 else "query-fails"
+        code = "env-empty" if one.kind in ("env", "dir") and one.rows == 0 else code
+        told.append(
+            Finding(
+                code=code,
+                severity="error",
+                message=one.problem,
+                pointer=pointer,
+                line=node.line,
+                column=node.column,
+                hint=one.hint,
+            )
+        )
+    return told
 
 
 async def count(catalog: Catalog, spec: Spec, env: Mapping[str, Any]) -> DryRun:

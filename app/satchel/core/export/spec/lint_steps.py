@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from satchel.core.export.spec.model import FALSE, TRUE
 from satchel.core.export.spec.placeholders import ENCODED
 from satchel.core.export.spec.places import trouble
 from satchel.core.export.spec.transforms import FUNCTIONS, SUBSTITUTION
@@ -40,6 +41,16 @@ def check_transform(check: Lint, where: str, kind: str) -> None:
         check.warning(
             "fasta", f"{where}/processor", "deriva-py 1.7.12 and the export service fail on fasta; Satchel does it."
         )
+    for flag in ("delete_input", "ro_file_provenance", "include_header"):
+        if values.get(flag) is not None and str(values[flag]).lower() not in TRUE | FALSE:
+            check.error("type", f"{pointer}/{flag}", f"{values[flag]!r} is neither true nor false.")
+    wrong = [
+        n for n in ("output_path", "output_filename") if values.get(n) is not None and not isinstance(values[n], str)
+    ]
+    for name in wrong:
+        check.error("type", f"{pointer}/{name}", f"{name} is a text.")
+    if wrong:
+        return
     inputs = _inputs(check, pointer, values, kind)
     _own(check, pointer, values, kind)
     _result(check, pointer, values, kind, inputs)
@@ -48,6 +59,14 @@ def check_transform(check: Lint, where: str, kind: str) -> None:
 def _inputs(check: Lint, pointer: str, values: Mapping[str, Any], kind: str) -> list[str]:
     name = "input_paths" if values.get("input_paths") else "input_path"
     given = values.get(name)
+    if name == "input_paths" and isinstance(given, str):
+        check.error(
+            "type", f"{pointer}/{name}", "input_paths is a list; deriva-py takes each letter of a text for one."
+        )
+        return []
+    if name == "input_path" and isinstance(given, list):
+        check.error("type", f"{pointer}/{name}", "input_path is one text; a list stands under input_paths.")
+        return []
     paths = [given] if isinstance(given, str) else given
     if not isinstance(paths, list) or not paths or not all(isinstance(p, str) and p for p in paths):
         check.error("no-input", pointer, f"The transform {kind} has no input_paths.", "Name the outputs that it takes.")
