@@ -41,7 +41,7 @@ async def server_log(session: Session, path: str, context: Context) -> None:
 
     The service shows it only of an export whose address is known, that is of one that has ended.
     """
-    if context.recall("server-log"):
+    if context.recall("server-log") == path:
         return
     try:
         answer = await session.request("GET", f"{path}/log", also=(404,))
@@ -55,7 +55,7 @@ async def server_log(session: Session, path: str, context: Context) -> None:
         context.log(f"{session.host}: {''.join(c if c.isprintable() else ' ' for c in line[:500])}")
     if len(lines) > MOST_LINES:
         context.log(f"{session.host}: and {len(lines) - MOST_LINES:,} lines more")
-    context.checkpoint("server-log", True)
+    context.checkpoint("server-log", path)
 
 
 async def bring(session: Session, path: str, target: Path, context: Context) -> Brought:

@@ -103,6 +103,23 @@ async def receive(
         bag = await in_thread(
             context.cancelled, extract, brought.path, into, stop=context.cancelled, told=told, any_size=True
         )
+    keep = brought.path if kind != "none" and not request.materialize else None
+    return await looked_at(request, context, bag, keep, host)
+
+
+async def looked_at(request: SpecRequest, context: Context, bag: Path, keep: Path | None, host: str) -> Received:
+    """Fetch the assets of an unpacked bag where they are wanted, and check it.
+
+    Args:
+        request: the export's.
+        context: its job's.
+        bag: the folder.
+        keep: its archive, where that is to be delivered as it came.
+        host: the catalog's.
+
+    Raises:
+        SatchelError: it is no bag that is sound.
+    """
     problems: tuple[AssetProblem, ...] = ()
     if request.materialize:
         problems = await _materialize(request, context, bag, host)
@@ -116,7 +133,6 @@ async def receive(
             "\n".join(problem.message for problem in checked.errors[:20]),
         )
     tables, outputs = await in_thread(context.cancelled, _contents, bag)
-    keep = brought.path if kind != "none" and not request.materialize else None
     return Received(bag, keep, checked, tables, outputs, problems)
 
 
@@ -219,4 +235,4 @@ def _rows(file: Path) -> int | None:
         csv.field_size_limit(limit)
 
 
-__all__ = ["Received", "archive_of", "deliver", "goal_of", "receive"]
+__all__ = ["Received", "archive_of", "deliver", "goal_of", "looked_at", "receive"]

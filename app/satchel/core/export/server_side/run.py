@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
 from pathlib import Path
+from typing import Any
 
+from satchel.core.bags.extract import extract
+from satchel.core.bags.threads import in_thread
+from satchel.core.bags.writer import Inventory
 from satchel.core.deriva.authn import Person, still_signed_in
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.session import Session
@@ -16,7 +19,8 @@ from satchel.core.export.leftovers import KEY, work_folder
 from satchel.core.export.server_side import waiting
 from satchel.core.export.server_side.answers import Verdict, understand
 from satchel.core.export.server_side.bringing import Brought, bring, server_log
-from satchel.core.export.server_side.receiving import archive_of, deliver, goal_of, receive
+from satchel.core.export.server_side.parts import can_split, merge, outputs, part_of
+from satchel.core.export.server_side.receiving import archive_of, deliver, goal_of, looked_at, receive
 from satchel.core.export.server_side.submission import submission
 from satchel.core.export.server_side.waiter import Order
 from satchel.core.export.spec.request import SpecRequest, SpecResult
@@ -25,7 +29,11 @@ from satchel.core.words import duration
 
 BUSY_PAUSE = 15.0
 """Seconds until the server is asked again that makes another export of the same person."""
-_URL, _ASKED, _WHO, _MADE = "server-url", "server-asked", "as", "server-made"
+_ASKED, _WHO, _MADE, _PARTS, _DONE = "server-asked", "as", "server-made", "server-parts", "server-parts-done"
+
+
+class GaveUpError(SatchelError):
+    """Something between here and the server gave up waiting for it."""
 
 
 async def run(request: SpecRequest, context: Context) -> SpecResult:
@@ -89,17 +97,87 @@ class _ServerSide:
         work = work_folder(goal, context.job_id)
         context.checkpoint(KEY, [str(work)])
         await asyncio.to_thread(work.mkdir, parents=True, exist_ok=True)
-        brought = await self._brought(work / "came")
         kind, host = archive_of(request, self.spec), self.session.host
-        received = await receive(request, context, brought, work, kind, host)
+        if context.recall(_PARTS) is None:
+            try:
+                brought = await self._brought(self.spec, "", work / "came")
+            except GaveUpError as error:
+                if not can_split(self.spec):
+                    raise
+                self._split(error)
+            else:
+                received = await receive(request, context, brought, work, kind, host)
+        if context.recall(_PARTS) is not None:
+            bag = await self._in_parts(work)
+            received = await looked_at(request, context, bag, None, host)
         result = await deliver(request, context, received, goal, kind, self.snapshot)
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         return result
 
-    async def _brought(self, target: Path) -> Brought:
+    # -- in parts -------------------------------------------------------------------------------------------------
+
+    def _split(self, error: SatchelError) -> None:
+        """What cannot be had as a whole is had in two halves, and so on."""
+        number = len(outputs(self.spec))
+        self.context.warn("server-in-parts", f"{error.message} The export is made in parts.")
+        self.context.checkpoint(_PARTS, [[0, number // 2], [number // 2, number]])
+
+    async def _in_parts(self, work: Path) -> Path:
+        """Have the parts made one after the other, and one bag of them. Returns its folder."""
+        context = self.context
+        todo: list[list[int]] = [list(pair) for pair in context.recall(_PARTS)]
+        done: list[str] = list(context.recall(_DONE) or [])
+        while todo:
+            first, end = todo[0]
+            tag = f"-{first}-{end}"
+            try:
+                brought = await self._brought(part_of(self.spec, first, end), tag, work / f"came{tag}")
+            except GaveUpError:
+                if end - first < 2:
+                    raise
+                middle = (first + end) // 2
+                todo[0:1] = [[first, middle], [middle, end]]
+                context.checkpoint(_PARTS, todo)
+                continue
+            into = work / f"part{tag}"
+            await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
+            await asyncio.to_thread(into.mkdir)
+            stop = context.cancelled
+            bag = await in_thread(stop, extract, brought.path, into, stop=stop, any_size=True)
+            await asyncio.to_thread(brought.path.unlink)
+            done.append(str(bag.relative_to(work)))
+            todo.pop(0)
+            context.checkpoint(_DONE, done)
+            context.checkpoint(_PARTS, todo)
+        with context.stage("merge", "Put the parts together"):
+            return await in_thread(context.cancelled, self._merged, work, done)
+
+    def _merged(self, work: Path, done: list[str]) -> Path:
+        bag = work / "inside" / Path(done[0]).name
+        whole = work / ".merged"
+        if bag.exists():  # it was put together before an interruption
+            return bag
+        shutil.rmtree(whole, ignore_errors=True)
+        file = self.context.folder / "parts.sqlite"
+        for old in self.context.folder.glob("parts.sqlite*"):
+            old.unlink()
+        said = self.spec["bag"].get("bag_algorithms")
+        algorithms = [str(a) for a in said] if isinstance(said, list) and said else ["sha256"]
+        inventory = Inventory(file)
+        try:
+            merge([work / name for name in done], whole, inventory, algorithms, self.context.cancelled)
+        finally:
+            inventory.close()
+        bag.parent.mkdir(exist_ok=True)
+        whole.rename(bag)
+        return bag
+
+    # -- one export -----------------------------------------------------------------------------------------------
+
+    async def _brought(self, spec: dict[str, Any], tag: str, target: Path) -> Brought:
         """What the server made, here. Where it is gone from there meanwhile, it is made again."""
         for attempt in range(2):
-            verdict = await self._made()
+            verdict = await self._made(spec, tag)
             assert verdict.url is not None  # noqa: S101 - else there was an error
             try:
                 await server_log(self.session, verdict.url, self.context)
@@ -108,25 +186,28 @@ class _ServerSide:
                 if error.kind is not Kind.NOT_FOUND or attempt:
                     raise
                 self.context.log(f"{error.message} It is made again.", "warning")
-                self._forget()
+                self._forget(tag)
         raise AssertionError("either way out is above")
 
-    def _forget(self) -> None:
-        self.context.checkpoint(_MADE, None)
+    def _forget(self, tag: str) -> None:
+        self.context.checkpoint(_MADE + tag, None)
         waiting.forget(self.context.folder)
 
-    async def _made(self) -> Verdict:
+    async def _made(self, spec: dict[str, Any], tag: str) -> Verdict:
         """Wait until the server has made it."""
-        kept = self.context.recall(_MADE)
+        kept = self.context.recall(_MADE + tag)
         if kept:
             return Verdict(url=kept["url"], others=tuple(kept["others"]))
         host, folder = self.session.host, self.context.folder
-        with self.context.stage("server", f"{host} makes the export; it does not tell how far it is") as stage:
+        if self.context.recall(_ASKED, tag) != tag:  # of another part, whose answer has been dealt with
+            waiting.forget(folder)
+        what = "a part of the export" if tag else "the export"
+        with self.context.stage("server", f"{host} makes {what}; it does not tell how far it is") as stage:
             while True:
                 if not await asyncio.to_thread(waiting.is_waiting, folder) and waiting.kept_answer(folder) is None:
                     if waiting.begun(folder) is not None:
                         self._lost()
-                    await self._ask(stage)
+                    await self._ask(spec, tag, stage)
                 else:
                     self.context.log(f"Your export is still running on {host}; following it.")
                 answer = await waiting.listen(folder, lambda seconds: _tick(stage, seconds))
@@ -139,12 +220,16 @@ class _ServerSide:
                     continue
                 if verdict.error is not None:
                     waiting.forget(folder)
-                    raise verdict.error
+                    error = verdict.error
+                    if verdict.given_up:
+                        raise GaveUpError(error.kind, error.message, error.hint, error.detail)
+                    raise error
                 stage.note = f"ready after {duration(answer.seconds)}"
-                self.context.checkpoint(_MADE, {"url": verdict.url, "others": list(verdict.others)})
+                self.context.checkpoint(_MADE + tag, {"url": verdict.url, "others": list(verdict.others)})
+                waiting.forget(folder)
                 return verdict
 
-    async def _ask(self, stage: Stage) -> None:
+    async def _ask(self, spec: dict[str, Any], tag: str, stage: Stage) -> None:
         request, folder = self.request, self.context.folder
         stage.item = "Asking"
         waiting.forget(folder)
@@ -153,9 +238,9 @@ class _ServerSide:
             host=self.session.host,
             access=request.access,
             kind="bdbag",
-            spec=self.spec,
+            spec=spec,
         )
-        self.context.checkpoint(_ASKED, time.time())
+        self.context.checkpoint(_ASKED, tag)
         await waiting.start(order)
 
     def _lost(self) -> None:
