@@ -70,6 +70,23 @@ def test_again_gives_the_same_at_once_and_another_spec_a_new_one(house: Lab) -> 
     assert back["replaced_by"] == new["identifier"]
 
 
+@pytest.mark.parametrize("layout", ["complete", "deriva-ml"])
+def test_the_service_is_asked_by_checksum(house: Lab, layout: str) -> None:
+    """The record is lost, so nothing but the bytes tells that there is an identifier: two people make the same ones."""
+    first = house.person()
+    made = first.json(*house.words(first, "--layout", layout, "--materialize"))
+    house.once()
+    with Peer(house.sandbox) as peer:
+        path = f"/ermrest/catalog/{house.sandbox.catalog}/attributegroup/deriva-ml:Dataset_Version/RID;Minid"
+        peer.ask("PUT", path, [{"RID": house.row()["RID"], "Minid": None}])
+    second = house.person()
+    again = second.json(*house.words(second, "--layout", layout, "--materialize"))
+    assert (again["identifier"], again["reused"], again["checksum"]) == (made["identifier"], True, made["checksum"])
+    house.once()
+    if layout == "deriva-ml":
+        assert made["locations"][0].endswith(f"/Dataset_{house.dataset}.zip")
+
+
 def versions(house: Lab, dataset: str) -> list[dict[str, str]]:
     with Peer(house.sandbox) as peer:
         path = f"/ermrest/catalog/{house.sandbox.catalog}/entity/deriva-ml:Dataset_Version/Dataset={dataset}@sort(RID)"

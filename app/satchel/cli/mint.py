@@ -54,6 +54,12 @@ def define(parser: Parser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--check", action="store_true", help="only look whether all is ready for minting")
     how.add_argument("--server-side", action="store_true", help="let the catalog's export service make and upload it")
+    how.add_argument(
+        "--layout",
+        choices=("complete", "deriva-ml"),
+        default="complete",
+        help="of the bag: all that belongs to the dataset (default), or what deriva-ml's own programs open",
+    )
     how.add_argument("--materialize", action="store_true", help="put the files into the bag, not only their addresses")
     how.add_argument(
         "--untick", action="append", default=[], type=table, metavar="SCHEMA:TABLE", help="leave a table out"
@@ -120,6 +126,7 @@ def request_of(options: Namespace) -> MintRequest:
         authors=tuple(a.strip() for a in options.author if a.strip()),
         visible_to=tuple(options.visible_to) or ("public",),
         way="server" if options.server_side else "here",
+        layout=options.layout,
         offers=Offers(
             exclude=tuple(options.untick),
             follow=tuple(options.follow),

@@ -116,6 +116,7 @@ def _mint(request: MintRequest) -> list[str]:
         ("public-url", place.public_url),
         ("acl", "none" if place.acl == "none" else ""),
         ("service", request.service),
+        ("layout", request.layout if request.layout != "complete" else ""),
         *(("untick", table) for table in request.offers.exclude),
         *(("follow", key) for key in request.offers.follow),
         *(("no-follow", key) for key in request.offers.stop),

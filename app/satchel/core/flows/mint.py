@@ -9,7 +9,7 @@ import msgspec
 from satchel.core.errors import SatchelError
 from satchel.core.flows.export import record_problems
 from satchel.core.flows.flow import Flow, Page, Problem
-from satchel.core.identifiers.minting import MintRequest, Way
+from satchel.core.identifiers.minting import Layout, MintRequest, Way
 from satchel.core.identifiers.names import service_address
 from satchel.core.identifiers.place import Place, place
 from satchel.core.jobs.request import Access
@@ -43,6 +43,7 @@ class MintDraft(msgspec.Struct, kw_only=True, omit_defaults=True):
     visible_to: tuple[str, ...] = ("public",)
     way: Way = "here"
     materialize: bool = False
+    layout: Layout = "complete"
     access: Access = Access()
 
 
@@ -137,6 +138,7 @@ class MintFlow(Flow):
             visible_to=draft.visible_to,
             way=draft.way,
             materialize=draft.materialize,
+            layout=draft.layout,
             access=draft.access,
         )
 

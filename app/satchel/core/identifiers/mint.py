@@ -28,7 +28,10 @@ from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.session import Session
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import runner as export
-from satchel.core.export.request import ExportRequest
+from satchel.core.export.datasets import run as datasets
+from satchel.core.export.datasets.request import DatasetRequest
+from satchel.core.export.request import ExportRequest, ExportResult
+from satchel.core.export.spec.request import SpecResult
 from satchel.core.identifiers import keys, version
 from satchel.core.identifiers.asking import asking, resolve
 from satchel.core.identifiers.minting import MintRequest, MintResult
@@ -49,6 +52,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 SPEC_KEY = "Spec_Hash"
 """Of the metadata that is registered."""
+ALGORITHMS = ("md5", "sha256")
+"""Where nothing else is said; deriva-ml's bags then have md5, as it makes them."""
 LOOK_SECONDS = 1.0
 MOST_WAITING = 150.0
 """Seconds that one waits for somebody who has claimed the same object; longer than a claim is believed."""
@@ -84,26 +89,15 @@ class Mint:
         self.subject: Subject
         self.settled: Settled
         self.spec_hash = ""
-        self.export: ExportRequest
+        self.export: ExportRequest | DatasetRequest
         self.person = ""
         self.verify = ""
 
     async def run(self) -> MintResult:
         """From the dataset's version to its identifier."""
-        request, context = self.request, self.context
+        context = self.context
         await self.begin()
-        self.export = ExportRequest(
-            host=request.host,
-            catalog=request.catalog,
-            rid=self.subject.dataset.rid,
-            out=str(context.folder / "made"),
-            snapshot=self.subject.snapshot,
-            offers=request.offers,
-            archive="zip",
-            materialize=request.materialize,
-            algorithms=request.algorithms,
-            access=request.access,
-        )
+        self.export = self._export()
         self.spec_hash = version.spec_hash(version.spec_of(self.export, self.subject.snapshot))
         try:
             before, same = await self.existing()
@@ -130,6 +124,35 @@ class Mint:
             return await self.record(found, reused=not made, before=replaced)
         finally:
             self.registrar.close()
+
+    def _export(self) -> ExportRequest | DatasetRequest:
+        """What makes the bag."""
+        request, subject = self.request, self.subject
+        out = str(self.context.folder / "made")
+        if request.layout == "deriva-ml":
+            return DatasetRequest(
+                host=request.host,
+                catalog=request.catalog,
+                dataset=subject.dataset.rid,
+                version=subject.version.version,
+                out=out,
+                archive="zip",
+                materialize=request.materialize,
+                algorithms=() if request.algorithms == ALGORITHMS else request.algorithms,
+                access=request.access,
+            )
+        return ExportRequest(
+            host=request.host,
+            catalog=request.catalog,
+            rid=subject.dataset.rid,
+            out=out,
+            snapshot=subject.snapshot,
+            offers=request.offers,
+            archive="zip",
+            materialize=request.materialize,
+            algorithms=request.algorithms,
+            access=request.access,
+        )
 
     # -- before ---------------------------------------------------------------------------------------------------
 
@@ -242,7 +265,11 @@ class Mint:
                 return path, kept["sha256"], kept["length"]
         folder = Path(self.export.out)
         await asyncio.to_thread(folder.mkdir, exist_ok=True)
-        made = await export.run(self.export, context)
+        made: ExportResult | SpecResult
+        if isinstance(self.export, DatasetRequest):
+            made = await datasets.run(self.export, context)
+        else:
+            made = await export.run(self.export, context)
         if not made.complete and not self.request.incomplete:
             answer = await context.ask(
                 "incomplete",

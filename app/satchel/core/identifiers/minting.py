@@ -9,6 +9,7 @@ from satchel.core.identifiers.place import Place
 from satchel.core.jobs.request import Request, Result
 
 Way = Literal["here", "server"]
+Layout = Literal["complete", "deriva-ml"]
 
 
 class MintRequest(Request, tag="mint", frozen=True, kw_only=True):
@@ -38,6 +39,9 @@ class MintRequest(Request, tag="mint", frozen=True, kw_only=True):
     """Who sees what is registered: `public`, or principals as the service names them."""
     way: Way = "here"
     """`here`: this computer makes and uploads the bag; `server`: the catalog's export service does."""
+    layout: Layout = "complete"
+    """Of a bag that is made here: `complete` holds all that is reachable; `deriva-ml` is what deriva-ml's own programs
+    open, which follow the identifier of a version."""
     offers: Offers = Offers()
     materialize: bool = False
     algorithms: tuple[str, ...] = ("md5", "sha256")

@@ -196,7 +196,13 @@ class _Look:
                 "Ask the catalog's owner for the right to change Dataset_Version, or to mint it.",
             )
         kept = "with the hash of its spec" if subject.keeps_hash else "its spec's hash goes into its metadata"
-        self._tell("record", "ok", f"It goes into Dataset_Version.Minid, {kept}.")
+        hint = ""
+        if self._request.way == "here" and self._request.layout == "complete":
+            hint = (
+                "deriva-ml's own programs follow it, and open only bags of their layout: choose that "
+                "(--layout deriva-ml) if people load this version with them."
+            )
+        self._tell("record", "ok", f"It goes into Dataset_Version.Minid, {kept}.", hint)
 
     async def _readable(self, subject: Subject) -> None:
         """Look as anybody, where it is meant for everybody."""

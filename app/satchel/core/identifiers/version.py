@@ -15,6 +15,7 @@ from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.model import Model
 from satchel.core.deriva.paths import equals
 from satchel.core.errors import Kind, SatchelError
+from satchel.core.export.datasets.request import DatasetRequest
 from satchel.core.export.request import ExportRequest
 from satchel.core.identifiers.place import annotated_bucket
 
@@ -129,8 +130,19 @@ async def write(catalog: Catalog, rid: str, minid: str, spec_hash: str, *, keeps
         raise SatchelError(Kind.NOT_FOUND, f"The version's row {rid} is not in {catalog} any more.", "", minid)
 
 
-def spec_of(request: ExportRequest, snapshot: str) -> dict[str, Any]:
+def spec_of(request: ExportRequest | DatasetRequest, snapshot: str) -> dict[str, Any]:
     """What determines a bag that this computer makes: the same spec at the same snapshot is the same archive."""
+    if isinstance(request, DatasetRequest):
+        return {
+            "satchel": FORMAT,
+            "layout": "deriva-ml",
+            "host": request.host,
+            "catalog_id": f"{request.catalog}@{snapshot}",
+            "rid": request.dataset,
+            "materialize": request.materialize,
+            "algorithms": list(request.algorithms),
+            "archive": request.archive,
+        }
     return {
         "satchel": FORMAT,
         "host": request.host,

@@ -33,6 +33,8 @@ class AboutPage(WizardPage):
         self.few.setAccessibleName("Who sees it")
         self.few.setPlaceholderText("else: identities or groups as the service names them, with spaces between")
         self.materialize = QCheckBox("Put the &files into the bag, not only their addresses")
+        self.layout_ml = QCheckBox("Make the bag as &deriva-ml does, so that its programs open it")
+        self.layout_ml.setToolTip("deriva-ml's programs follow the identifier of a version, and open only such bags")
         inside = QVBoxLayout(self)
         inside.setContentsMargins(24, SPACE_3, 24, SPACE_4)
         inside.setSpacing(SPACE_2)
@@ -54,26 +56,29 @@ class AboutPage(WizardPage):
             "With them it is complete for ever."
         )
         inside.addWidget(label(hint, role="muted", wrap=True))
+        inside.addWidget(self.layout_ml)
         inside.addStretch(1)
         for signal in (self.title.textChanged, self.authors.textChanged, self.few.textChanged):
             signal.connect(self._said)
-        for tick in (self.public, self.materialize):
+        for tick in (self.public, self.materialize, self.layout_ml):
             tick.toggled.connect(self._said)
 
     def entered(self) -> None:
         draft = self._flow.draft
-        for field in (self.title, self.authors, self.few, self.public, self.materialize):
+        for field in (self.title, self.authors, self.few, self.public, self.materialize, self.layout_ml):
             field.blockSignals(True)
         self.title.setText(draft.title)
         self.authors.setPlainText("\n".join(draft.authors))
         self.public.setChecked("public" in draft.visible_to)
         self.few.setText(" ".join(who for who in draft.visible_to if who != "public"))
         self.materialize.setChecked(draft.materialize)
-        for field in (self.title, self.authors, self.few, self.public, self.materialize):
+        self.layout_ml.setChecked(draft.layout == "deriva-ml" or draft.way == "server")
+        for field in (self.title, self.authors, self.few, self.public, self.materialize, self.layout_ml):
             field.blockSignals(False)
         self.few.setEnabled(not self.public.isChecked())
         # The export service makes bags as deriva-ml does, with addresses.
         self.materialize.setEnabled(draft.way == "here")
+        self.layout_ml.setEnabled(draft.way == "here")
         self.title.setFocus()
 
     def _said(self) -> None:
@@ -85,6 +90,7 @@ class AboutPage(WizardPage):
         self.few.setEnabled(not self.public.isChecked())
         draft.visible_to = ("public",) if self.public.isChecked() else tuple(self.few.text().split())
         draft.materialize = self.materialize.isChecked() and draft.way == "here"
+        draft.layout = "deriva-ml" if self.layout_ml.isChecked() and draft.way == "here" else "complete"
         self.changed.emit()
 
     def fields(self) -> Mapping[str, QWidget]:
