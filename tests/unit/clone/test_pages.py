@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -122,3 +123,22 @@ def test_csv_pages_do_as_json_pages_do(given_rows, data):
 def test_a_record_that_does_not_end_is_told():
     with pytest.raises(RowsError):
         list(records(io.BytesIO(b'a,b\n"x,1\n')))
+
+
+def test_the_digest_minds_the_moment_and_not_the_zone_in_which_a_server_tells_it():
+    (table,) = model_of({"s:T": T(columns=("When", "Value", "Text"))})
+    types = {"When": "timestamptz", "Value": "float8"}
+    columns = tuple(replace(column, typename=types.get(column.name, column.typename)) for column in table.columns)
+    codec = RowCodec(replace(table, columns=columns))
+
+    def digest(when: str, value: str, text: str) -> int:
+        body = f'[{{"RID":"1","RCT":"t","RMT":"","RCB":null,"RMB":"","When":{when},"Value":{value},"Text":{text}}}]'
+        return codec.page([body.encode()], None).digest
+
+    one = digest('"2024-01-01T12:00:00.5+00:00"', "0.1", '"0.1"')
+    assert digest('"2024-01-01T04:00:00.500000-08:00"', "0.10000000000000001", '"0.1"') == one
+    assert digest('"2024-01-01T12:00:00.5-08:00"', "0.1", '"0.1"') != one
+    assert digest('"2024-01-01T12:00:00.5+00:00"', "0.2", '"0.1"') != one
+    assert digest('"2024-01-01T12:00:00.5+00:00"', "0.1", '"0.10000000000000001"') != one
+    assert digest("null", "null", "null") != one
+    assert digest('"infinity"', '"NaN"', "null") == digest('"infinity"', '"NaN"', "null")

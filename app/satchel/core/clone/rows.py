@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -108,6 +109,10 @@ class RowCodec:
         stable = [name for name in self._fields if name != "r" and names[name] not in UNSTABLE]
         self._values = operator.attrgetter(*stable) if len(stable) > 1 else None
         self._value = operator.attrgetter(stable[0]) if len(stable) == 1 else None
+        types = {column.name: column.typename for column in table.columns}
+        self._uniform = [
+            (place, _UNIFORM[types[names[name]]]) for place, name in enumerate(stable) if types[names[name]] in _UNIFORM
+        ]
 
     def decode(self, body: bytes) -> list[Any]:
         """A page's rows. Raises RowsError."""
@@ -176,7 +181,13 @@ class RowCodec:
 
     def _digest(self, row: Any) -> int:
         if self._values is not None:
-            said = b"\x1f".join(self._values(row))
+            values: Sequence[Any] = self._values(row)
+            if self._uniform:
+                changed = list(values)
+                for place, uniform in self._uniform:
+                    changed[place] = uniform(bytes(changed[place]))
+                values = changed
+            said = b"\x1f".join(values)
         else:
             said = bytes(self._value(row)) if self._value is not None else b""
         whole = hashlib.blake2b(row.r.encode() + b"\x1f" + said, digest_size=16)
@@ -199,6 +210,36 @@ class RowCodec:
             values = msgspec.json.decode(raws[number], type=dict[str, msgspec.Raw])
             values[column] = getattr(row, name)
             raws[number] = msgspec.json.encode(values)
+
+
+def _moment(text: bytes) -> bytes:
+    """A time with its zone, in JSON, as it is in UTC: servers tell times in zones of their own."""
+    if text == b"null":
+        return text
+    if text.endswith(b'+00:00"'):
+        return text[1:-1]
+    try:
+        told = datetime.fromisoformat(text[1:-1].decode()).astimezone(UTC).replace(tzinfo=None).isoformat()
+    except (ValueError, OverflowError):  # infinity, years that Python does not know
+        return text
+    whole, _, fraction = told.partition(".")
+    return (f"{whole}.{fraction.rstrip('0')}" if fraction else whole).encode() + b"+00:00"
+
+
+def _number(text: bytes) -> bytes:
+    """A float8 in JSON as Python writes it: older servers write more digits than are needed."""
+    try:
+        return repr(float(text)).encode()
+    except ValueError:
+        return text
+
+
+_UNIFORM: dict[str, Callable[[bytes], bytes]] = {
+    "timestamptz": _moment,
+    "ermrest_rct": _moment,
+    "float8": _number,
+}
+"""Types whose values servers may write differently."""
 
 
 def _joined(bodies: Sequence[bytes]) -> bytes:

@@ -15,7 +15,7 @@ from typing import Protocol
 from satchel.core.clone.csvrows import CsvCodec, header_of
 from satchel.core.clone.gate import Gate
 from satchel.core.clone.plan import Coming, TablePlan, copied_columns
-from satchel.core.clone.rows import Change, Codec, Page, RowCodec, RowsError
+from satchel.core.clone.rows import MODULUS, Change, Codec, Page, RowCodec, RowsError
 from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.paths import batches, escape
@@ -177,7 +177,12 @@ class ServerSource:
         queries = self._queries(table, rows, last)
         why = ""
         for attempt in range(_TRIES):
-            bodies = await asyncio.gather(*(self._fetch(table, query) for query in queries))
+            try:
+                bodies = await asyncio.gather(*(self._fetch(table, query) for query in queries))
+            except SatchelError as error:
+                if not _cut_off(error) or len(rows) == 1:
+                    raise
+                return await self._halves(table, rows, last)
             try:
                 page = await asyncio.to_thread(self.codec(table).page, bodies, expected, self._change(table))
             except RowsError as error:
@@ -193,6 +198,16 @@ class ServerSource:
             "Resume the clone; if it happens again, the server's data changed under its snapshot.",
             queries[0],
         )
+
+    async def _halves(self, table: TablePlan, rows: Sequence[tuple[int, str]], last: str | None) -> Page:
+        """A page that takes the server too long, in two."""
+        self.shrink(table)
+        middle = len(rows) // 2
+        first = await self._page(table, rows[:middle], last)
+        second = await self._page(table, rows[middle:], rows[middle - 1][1])
+        codec = self.codec(table)
+        raws = [raw for page in (first, second) for _, raw in codec.split(page.body)]
+        return Page(codec.join(raws), first.rids + second.rids, (first.digest + second.digest) % MODULUS)
 
     def _learn(self, table: TablePlan, page: Page) -> None:
         name = str(table.name)
@@ -254,6 +269,10 @@ class ServerSource:
                 page = await asyncio.to_thread(self.codec(table).page, [body], None)
                 skip = 0
             yield Part(len(page.rids), _ready(page))
+
+
+def _cut_off(error: SatchelError) -> bool:
+    return error.detail.startswith("400 ") and "time limit" in error.detail.lower()
 
 
 def _close(rows: Sequence[tuple[int, str]]) -> Iterator[list[str]]:
