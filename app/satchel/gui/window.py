@@ -284,16 +284,18 @@ class MainWindow(QMainWindow):
         """Open a catalog."""
         self._catalog_page().open(host, catalog)
 
+    def _chosen_record(self) -> tuple[str, str, str]:
+        """Host, catalog and RID of what is chosen on the catalog page; the RID only while that page is in front."""
+        page = self._pages.get("catalog")
+        if page is None:
+            return "", "", ""
+        chosen: tuple[str, str, str] = page.chosen_record()  # type: ignore[attr-defined]
+        host, catalog, rid = chosen
+        return host, catalog, rid if self.current_page == "catalog" else ""
+
     def export_chosen(self) -> None:
         """Export the record that is chosen on the catalog page, or begin at the wizard's first page."""
-        page = self._pages.get("catalog")
-        host = catalog = rid = ""
-        if page is not None:
-            chosen: tuple[str, str, str] = page.chosen_record()  # type: ignore[attr-defined]
-            host, catalog, rid = chosen
-            if self.current_page != "catalog":
-                rid = ""
-        self.start_export(host, catalog, rid)
+        self.start_export(*self._chosen_record())
 
     def start_export(self, host: str = "", catalog: str = "", rid: str = "") -> None:
         """Open the export wizard, filled in as far as is known."""
@@ -313,14 +315,7 @@ class MainWindow(QMainWindow):
 
     def clone_chosen(self) -> None:
         """Clone from the record that is chosen on the catalog page, or begin at the wizard's first page."""
-        page = self._pages.get("catalog")
-        host = catalog = rid = ""
-        if page is not None:
-            chosen: tuple[str, str, str] = page.chosen_record()  # type: ignore[attr-defined]
-            host, catalog, rid = chosen
-            if self.current_page != "catalog":
-                rid = ""
-        self.start_clone(host, catalog, rid)
+        self.start_clone(*self._chosen_record())
 
     def start_clone(self, host: str = "", catalog: str = "", rid: str = "") -> None:
         """Open the clone wizard, filled in as far as is known."""
