@@ -16,6 +16,8 @@ from pytestqt.modeltest import ModelTester
 from test_bags_page import a_bag, settled
 
 from gui_helpers import accessible_name, until
+from satchel.core.bags.inside.columns import Column
+from satchel.core.bags.inside.records import Page, Row
 from satchel.core.bags.inside.tasks import Done, Link, Table
 from satchel.core.bags.inside.tree import Children, Node
 from satchel.gui.bags.inside.layout import columns
@@ -433,9 +435,6 @@ def test_everything_that_takes_the_focus_has_a_name(window: MainWindow, in_loop:
 
 
 def test_a_table_of_ten_million_rows_asks_only_for_what_is_seen(app: QApplication) -> None:
-    from satchel.core.bags.inside.columns import Column
-    from satchel.core.bags.inside.records import Page, Row
-
     model = TableModel()
     asked: list[int] = []
     model.wanted.connect(asked.append)
@@ -449,6 +448,25 @@ def test_a_table_of_ten_million_rows_asks_only_for_what_is_seen(app: QApplicatio
     assert asked[1] == 5_000_000 // PAGE
     model.grow(10_000_001)
     assert model.rowCount() == 10_000_001
+
+
+def test_a_page_that_was_read_too_early_is_read_again_and_one_that_is_damaged_is_not(app: QApplication) -> None:
+    model = TableModel()
+    asked: list[int] = []
+    model.wanted.connect(asked.append)
+    model.begin((Column(name="a", type="text"),), 2)
+    assert model.index(0, 0).data() == "…"
+    QApplication.processEvents()
+    model.grow(5)
+    model.put(Page(0, (Row(1, ("one",)), Row(2, ("two",)))))
+    assert model.index(1, 0).data() == "two"
+    assert model.index(4, 0).data() == "…"
+    QApplication.processEvents()
+    assert asked == [0, 0]
+    model.put(Page(0, tuple(Row(n, (str(n),)) for n in range(3))))
+    assert model.index(4, 0).data() == "…"
+    QApplication.processEvents()
+    assert asked == [0, 0], "there is no more of it"
 
 
 def test_the_models_keep_qts_rules(app: QApplication, qtmodeltester: ModelTester) -> None:

@@ -121,6 +121,7 @@ class Records:
     _stop: threading.Event = field(default_factory=threading.Event)
     _number: int = 0
     _keys: dict[tuple[int, ...], asyncio.Task[Path]] = field(default_factory=dict)
+    _arranging: asyncio.Task[Any] | None = None
     _work: set[asyncio.Task[Any]] = field(default_factory=set)
     _size: int = 1
 
@@ -306,12 +307,16 @@ class Records:
     def arrange(self, column: int = -1, *, descending: bool = False, text: str = "", only: int = -1) -> View:
         """Begin to sort or filter; the view fills while it is looked at. Call it in the engine's loop.
 
+        What was begun before and is not done is given up.
+
         Args:
             column: by which to sort; -1: as in the file.
             descending: the largest first; rows without a value are last in any case.
             text: only rows that hold it, in upper or lower case.
             only: the column that must hold it; -1: any.
         """
+        if self._arranging is not None and not self._arranging.done():
+            self._arranging.cancel()
         if column < 0 and not text.strip():
             return self.plain
         view = View(self._new_file("order"), done=False, descending=descending, column=column, text=text)
@@ -319,7 +324,7 @@ class Records:
         task = OrderTask(
             path=str(self.path), form=self.form, out=str(view.file), column=column, type=type_, text=text, only=only
         )
-        view.task = self._spawn(self._arrange(view, task))
+        view.task = self._arranging = self._spawn(self._arrange(view, task))
         return view
 
     async def finish(self, view: View) -> None:

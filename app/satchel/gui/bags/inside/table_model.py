@@ -62,6 +62,8 @@ class TableModel(QAbstractTableModel):
         self._ask.setInterval(0)
         self._ask.timeout.connect(self._emit)
         self._loading = -1
+        self._counts: dict[int, int] = {}
+        """How many rows there were when a page was asked for: it may be short for that reason alone."""
 
     # -- what is in it ------------------------------------------------------------------------------------------------
 
@@ -86,6 +88,7 @@ class TableModel(QAbstractTableModel):
         self._count = min(count, MOST_ROWS)
         self._pages.clear()
         self._asked.clear()
+        self._counts.clear()
         self._loading = -1
         self.endResetModel()
 
@@ -93,8 +96,6 @@ class TableModel(QAbstractTableModel):
         """More rows were found."""
         count = min(count, MOST_ROWS)
         if count > self._count:
-            # The last page may have been read when it was not whole.
-            self._pages.pop(self._count // PAGE, None)
             self.beginInsertRows(QModelIndex(), self._count, count - 1)
             self._count = count
             self.endInsertRows()
@@ -124,7 +125,7 @@ class TableModel(QAbstractTableModel):
         self._loading = -1
         self._pages[number] = page
         while len(self._pages) > MOST_PAGES:
-            self._pages.popitem(last=False)
+            self._counts.pop(self._pages.popitem(last=False)[0], None)
         last = min(page.first + PAGE, self._count) - 1
         if last >= page.first and self._columns:
             self.dataChanged.emit(self.index(page.first, 0), self.index(last, len(self._columns) - 1))
@@ -168,6 +169,7 @@ class TableModel(QAbstractTableModel):
             self._asked.popitem(last=False)
         number, _ = self._asked.popitem()
         self._loading = number
+        self._counts[number] = self._count
         self.wanted.emit(number)
 
     # -- the model ------------------------------------------------------------------------------------------------
@@ -185,8 +187,9 @@ class TableModel(QAbstractTableModel):
         row = self.row(number)
         if row is None:
             if role == _DISPLAY:
-                if number // PAGE not in self._pages:
-                    self._want(number // PAGE)
+                page = number // PAGE
+                if page not in self._pages or self._counts.get(page) != self._count:
+                    self._want(page)
                 return "…"
             return QColor(tokens().disabled) if role == _INK else None
         cell = row.cells[self._places[place]]

@@ -195,7 +195,7 @@ class TablePane(QWidget):
         head.setStretch(2, 1000)
         head.setContentsMargins(SPACE_3, SPACE_2, SPACE_3, SPACE_2)
         self._notices.setContentsMargins(SPACE_3, 0, SPACE_3, 0)
-        foot = row(self.status, self.busy, self.where, spacing=SPACE_3)
+        foot = row(self.status, self.busy, None, self.where, spacing=SPACE_3)
         foot.setContentsMargins(SPACE_3, SPACE_2, SPACE_3, SPACE_2)
         foot.setStretch(1, 1)
         inside = QVBoxLayout(self)

@@ -13,8 +13,10 @@ from PySide6.QtWidgets import (
     QDialog,
     QFrame,
     QHeaderView,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
+    QToolButton,
     QTreeView,
     QVBoxLayout,
     QWidget,
@@ -28,10 +30,11 @@ from satchel.gui.bags.inside.table_pane import TablePane
 from satchel.gui.bags.inside.tree_model import TreeModel
 from satchel.gui.bags.inside.viewers import GoneView, InfoView, PictureView, TextView
 from satchel.gui.folders import show_folder
+from satchel.gui.icons import dress
 from satchel.gui.tasks import Spawned, spawn
 from satchel.gui.theme import SPACE_1, SPACE_2, SPACE_3, SPACE_4, theme
 from satchel.gui.widgets.boxes import Line, clear, row
-from satchel.gui.widgets.buttons import RowButton, button, icon_button
+from satchel.gui.widgets.buttons import button, icon_button
 from satchel.gui.widgets.fields import SearchField
 from satchel.gui.widgets.states import BusyLine, EmptyState, ErrorCard, as_error
 from satchel.gui.widgets.text import CopyLabel, label
@@ -62,6 +65,26 @@ class Place:
     """`info`, `graph` or `file`."""
     path: str = ""
     view: View | None = None
+
+
+def _entry(icon: str, name: str, tip: str, do: Callable[[], object]) -> QToolButton:
+    """A line above the files; it is lit while it is shown."""
+    made = QToolButton()
+    made.setText(f" {name}")
+    made.setAccessibleName(name)
+    made.setToolTip(tip)
+    made.setCheckable(True)
+    made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    dress(made, icon, "muted", 18, "accent_text")
+
+    def clicked() -> None:
+        made.setChecked(True)  # a second click changes nothing
+        do()
+
+    made.clicked.connect(clicked)
+    return made
 
 
 class InsideWindow(QDialog):
@@ -96,12 +119,8 @@ class InsideWindow(QDialog):
         self.setMinimumSize(QSize(760, 480))
         self.resize(1180, 760)
 
-        self.info_button = RowButton(
-            "info", "Bag-info", "What the bag says of itself", do=lambda: self.go(Place("info"))
-        )
-        self.graph_button = RowButton(
-            "schema", "Tables and links", "What refers to what", do=lambda: self.go(Place("graph"))
-        )
+        self.info_button = _entry("info", "Bag-info", "What the bag says of itself", lambda: self.go(Place("info")))
+        self.graph_button = _entry("schema", "Tables and links", "What refers to what", lambda: self.go(Place("graph")))
         self.field = SearchField("Find files")
         self.model = TreeModel(self)
         self.model.wanted.connect(self._children)
@@ -345,6 +364,8 @@ class InsideWindow(QDialog):
         if inside is None:
             return
         self._now = place
+        self.info_button.setChecked(place.kind == "info")
+        self.graph_button.setChecked(place.kind == "graph")
         self.back_button.setEnabled(bool(self._trail))
         if self._showing is not None:
             self._showing.cancel()
