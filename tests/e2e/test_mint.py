@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +119,71 @@ def test_a_dataset_is_released_and_gets_an_identifier(house: Lab) -> None:
         *[w for w in house.words(user) if w not in ("--version", house.version)], "--release", "patch", status=3
     )
     assert "may not release" in told["message"]
+
+
+def registered(house: Lab, **more: Any) -> dict[str, Any]:
+    """An identifier that other software has minted for the version, and written into its row."""
+    with Peer(house.sandbox) as peer:
+        metadata = {"title": "Theirs", "RID": f"{house.dataset}@{house.row()['Snapshot']}"}
+        made = peer.ask(
+            "POST",
+            "/identifiers/namespace/minid-test/identifier",
+            {"location": ["https://x.example/a.zip"], "checksums": [{"function": "sha256", "value": "00" * 32}],
+             "metadata": metadata, **more},
+        )  # fmt: skip
+        path = f"/ermrest/catalog/{house.sandbox.catalog}/attributegroup/deriva-ml:Dataset_Version/RID;Minid"
+        landing = f"{house.service}{made['identifier']}"
+        peer.ask("PUT", path, [{"RID": house.row()["RID"], "Minid": landing}])
+    return dict(made)
+
+
+def test_one_that_other_software_has_minted_is_kept_unless_it_is_to_be_replaced(house: Lab) -> None:
+    theirs = registered(house)
+    minter = house.person()
+    kept = minter.run(*house.words(minter))
+    assert kept.returncode == 0
+    assert "minted by other software" in kept.stderr
+    assert "--replace" in kept.stderr
+    assert house.row()["Minid"].endswith(theirs["identifier"])
+    made = minter.json(*house.words(minter, "--replace"))
+    assert made["reused"] is False
+    old = next(one for one in house.minted() if one["identifier"] == theirs["identifier"])
+    assert old["replaced_by"] == made["identifier"]
+    assert house.row()["Minid"] == made["landing_page"]
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "gone"])
+def test_one_that_is_of_no_use_any_more_gives_way(house: Lab, how: str) -> None:
+    theirs = registered(house)
+    with Peer(house.sandbox) as peer:
+        if how == "withdrawn":
+            peer.ask("PUT", f"/identifiers/{theirs['identifier']}", {"active": False})
+        else:
+            path = f"/ermrest/catalog/{house.sandbox.catalog}/attributegroup/deriva-ml:Dataset_Version/RID;Minid"
+            nowhere = f"{house.service}ark:/99999/b9nobody"
+            peer.ask("PUT", path, [{"RID": house.row()["RID"], "Minid": nowhere}])
+    minter = house.person()
+    made = minter.json(*house.words(minter))
+    assert made["reused"] is False
+    assert house.row()["Minid"] == made["landing_page"]
+
+
+def test_where_the_catalog_keeps_the_hash_of_the_spec(house: Lab) -> None:
+    """As deriva-ml has it since 2026: the row alone tells that nothing has to be done."""
+    with Peer(house.sandbox) as peer:
+        path = f"/ermrest/catalog/{house.sandbox.catalog}/schema/deriva-ml/table/Dataset_Version/column"
+        peer.ask("POST", path, {"name": "Minid_Spec_Hash", "type": {"typename": "text"}, "nullok": True})
+    minter = house.person()
+    made = minter.json(*house.words(minter))
+    assert house.row()["Minid_Spec_Hash"] == made["spec_hash"]
+    again = minter.json(*house.words(minter))
+    assert (again["reused"], again["identifier"]) == (True, made["identifier"])
+    other = minter.json(*house.words(minter, "--vocabularies", "used"))
+    assert (other["reused"], other["replaced"]) == (False, made["compact"])
+    assert house.row()["Minid_Spec_Hash"] == other["spec_hash"] != made["spec_hash"]
+    # The service does not answer: the row is enough, and it is said that nobody could look.
+    house.server.before = lambda s: "cut" if "/identifiers/ark" in s.path else None
+    told = minter.run(*house.words(minter, "--vocabularies", "used"))
+    assert told.returncode == 0, told.stderr
+    assert other["compact"] in told.stdout
+    assert "could not be looked up" in told.stderr
