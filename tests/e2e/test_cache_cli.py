@@ -50,6 +50,23 @@ def test_another_person_is_not_given_it(terminal: Terminal) -> None:
     assert (again["cached"], again["rows"]) == (True, user["rows"])
 
 
+@pytest.mark.timeout(200)
+def test_two_at_once_make_it_once(tmp_path: Path, slow_sandbox: SandboxProcess) -> None:
+    terminal, box = Terminal(tmp_path, slow_sandbox), slow_sandbox
+    running = [
+        terminal.start(*words(terminal, name, "--dataset", box.dataset, "--version", "1.1.0", "--json"))
+        for name in ("a", "b")
+    ]
+    results = []
+    for process in running:
+        out, err = process.communicate(timeout=150)
+        assert process.returncode == 0, out + err
+        results.append(json.loads(out.splitlines()[-1]))
+    assert sorted(result["cached"] for result in results) == [False, True]
+    first, second = (Path(result["archive"]).read_bytes() for result in results)
+    assert first == second
+
+
 def test_damage_is_found_and_the_bag_made_anew(terminal: Terminal) -> None:
     box = terminal.sandbox
     first = terminal.json(*words(terminal, "a", "--dataset", box.dataset))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 from unicodedata import category
 
 from satchel.core.errors import Kind, SatchelError
@@ -69,8 +70,7 @@ class Output:
             if self._closed:
                 return
             try:
-                sys.stdout.write(text)
-                sys.stdout.flush()
+                _write_all(sys.stdout, text)
             except (BrokenPipeError, ValueError):
                 self._closed = True
                 silence()
@@ -173,6 +173,20 @@ def say(text: str) -> None:
 def printable(text: str) -> str:
     """Text of servers and files without what would command a terminal: control and direction characters."""
     return "".join("\ufffd" if c in _DIRECTIONS or (c != "\n" and category(c) in _HARMFUL) else c for c in text)
+
+
+def _write_all(stream: TextIO, text: str) -> None:
+    """Write a text, all of it. Where Python runs unbuffered (PYTHONUNBUFFERED) a stream passes a text on with one
+    write, of which a pipe that is nearly full may take a part; the rest would be lost without a word."""
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        stream.write(text)
+        stream.flush()
+        return
+    stream.flush()
+    left = memoryview(text.encode(stream.encoding or "utf-8", stream.errors or "strict"))
+    while left:
+        left = left[raw.write(left) or 0 :]
 
 
 def prepare_streams(as_json: bool) -> None:

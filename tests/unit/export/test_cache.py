@@ -104,6 +104,11 @@ def test_what_an_entry_says_leads_nowhere_else(cache: Cache, tmp_path: Path) -> 
     file.write_text(json.dumps(said))
     assert cache.find(KEY) is None
     assert cache.put(entry(), archive(tmp_path)) is not None
+    said = json.loads(file.read_bytes())
+    said["name"] = "../outside"
+    said["pieces"][0]["path"] = "../outside"
+    file.write_text(json.dumps(said))
+    assert cache.find(KEY) is None
     with pytest.raises(SatchelError, match="not the key"):
         cache.delete("../../x")
 

@@ -28,6 +28,7 @@ import portalocker
 
 from satchel.core.bags.digests import PIECE, Hashers, StoppedError, hash_file
 from satchel.core.bags.manifests import unsafe_path
+from satchel.core.bags.names import safe_name
 from satchel.core.bags.writer import sync_folder, sync_tree
 from satchel.core.errors import Kind, SatchelError
 from satchel.core.export.cache.key import is_key
@@ -124,7 +125,9 @@ class Cache:
             entry = msgspec.json.decode((folder / "entry.json").read_bytes(), type=Entry)
         except (OSError, msgspec.MsgspecError):
             return None
-        if entry.key != key or any(unsafe_path(piece.path) for piece in entry.pieces):
+        below = f"{entry.name}/" if entry.folder else entry.name
+        safe = all(piece.path.startswith(below) and not unsafe_path(piece.path) for piece in entry.pieces)
+        if entry.key != key or not safe or safe_name(entry.name) != entry.name:
             return None
         used = entry.made
         with contextlib.suppress(OSError):
