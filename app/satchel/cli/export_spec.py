@@ -124,7 +124,7 @@ def read_spec(file: str, env: dict[str, str], host: str | None = None) -> dict[s
         data = Path(file).read_bytes()
     except OSError as error:
         raise SatchelError(Kind.FILES, f"{file} cannot be read: {error.strerror}.", "Check its name.") from error
-    faults = [f for f in lint(data, env, host=host) if f.severity == "error" and f.code not in _BEARABLE]
+    faults = [f for f in lint(data, env, host=host) if f.severity == "error" and f.code in _CERTAIN]
     if faults:
         first = faults[0]
         more = f" {len(faults) - 1} more." if len(faults) > 1 else ""
@@ -138,8 +138,14 @@ def read_spec(file: str, env: dict[str, str], host: str | None = None) -> dict[s
     return document
 
 
-_BEARABLE = frozenset({"paged-csv", "same-output", "asset-columns", "no-query", "twice", "unknown-key", "long-path"})
-"""Faults that lose data in deriva-py and not here, or with which a spec still runs: they are warned of, or tried."""
+_CERTAIN = frozenset(
+    {
+        "json", "type", "no-catalog", "no-queries", "no-processor", "unknown-processor", "brace", "missing-variable",
+        "outside", "archiver", "algorithm", "no-input", "no-template", "substitutions", "pattern", "column-transforms",
+        "no-target",
+    }
+)  # fmt: skip
+"""Faults with which a spec certainly cannot run. With others it may, or the server is to judge."""
 
 
 def request_of(options: Namespace, output: Output) -> SpecRequest:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from satchel.core.deriva.ermrest import JSON, Catalog
-from satchel.core.errors import SatchelError
+from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import choosing
 from satchel.core.export.errors import named
 from satchel.core.export.spec.asking import escaped
@@ -173,14 +173,15 @@ async def _count(catalog: Catalog, step: Step, query: str, output: str, slots: a
     asked, exact = _aggregate(path)
     length = next((p for p in path.projection if p.name == "length" and p.function is None), None)
     files = step.kind in ("fetch", "download")
+    summed = asked
     if files and length is not None:
         where = f"{quote(length.alias, safe='')}:" if length.alias else ""
-        asked += f",b:=sum({where}{quote(length.column, safe='')})"
+        summed += f",b:=sum({where}{quote(length.column, safe='')})"
     try:
         async with slots:
             # The columns, the order and the links are asked for as well: one row, so that a wrong name is found now.
             await catalog.session.request("GET", catalog.path + escaped(_one_row(query)), accept=JSON)
-            found = await catalog.aggregate(escaped(asked))
+            found = await _sums(catalog, summed, asked)
     except SatchelError as error:
         return _failed(step, query, error, output)
     rows = int(found.get("n") or 0)
@@ -213,6 +214,16 @@ async def _whole(catalog: Catalog, step: Step, query: str, output: str) -> Count
     except SatchelError as error:
         return _failed(step, query, error, output)
     return Count(where=step.where, kind=step.kind, output=output, query=query, rows=1)
+
+
+async def _sums(catalog: Catalog, summed: str, asked: str) -> dict[str, Any]:
+    """The count with the sum of lengths; without where a column that is no number holds them."""
+    try:
+        return await catalog.aggregate(escaped(summed))
+    except SatchelError as error:
+        if summed == asked or error.kind is not Kind.SERVER:
+            raise
+    return await catalog.aggregate(escaped(asked))
 
 
 def _aggregate(path: QueryPath) -> tuple[str, bool]:

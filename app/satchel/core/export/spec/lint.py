@@ -209,7 +209,7 @@ def _env(check: Lint) -> None:
         pointer = f"/env/{name}"
         check.known.add(name)
         if isinstance(child.value, (dict, list)) or child.value is None:
-            check.error("type", pointer, f'The value of "{name}" is not a text or a number.')
+            check.error("env-value", pointer, f'The value of "{name}" is not a text or a number.')
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
             check.error(
                 "env-name", "/env", f'"{name}" cannot be the name of a placeholder.', "Use letters and _.", key=name
