@@ -10,10 +10,12 @@ from pathlib import Path
 
 from satchel.core.clone.annotated import Annotated, annotated
 from satchel.core.clone.keysets import KeySets
+from satchel.core.clone.person import GATHERED, REACH
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, Coming, make_plan
 from satchel.core.clone.request import CloneRequest
 from satchel.core.clone.selecting import Selected, select
 from satchel.core.deriva import reach
+from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import Catalog, CatalogInfo
 from satchel.core.deriva.names import TableName
 from satchel.core.deriva.session import Session
@@ -21,7 +23,6 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.jobs.context import Context
 from satchel.core.opened import opened
 
-REACH = "reach.sqlite"
 SNAPSHOT = "snapshot"
 
 
@@ -84,6 +85,8 @@ async def read(
     checked()
     gathered, reached, included = await _come(catalog, info, root, request, selected, file, context)
     try:
+        await still_signed_in(session)  # else rows may be missing that nobody would miss
+        context.checkpoint(GATHERED, True)
         plan = make_plan(request, gathered, reached, included)
         keys = await opened(lambda: KeySets(gathered, reached, plan))
         try:
@@ -130,3 +133,6 @@ async def _rows(catalog: Catalog, gathered: reach.Gathered, name: TableName) -> 
 def dangling_of(keys: KeySets, plan: ClonePlan) -> dict[str, int]:
     """Foreign key -> rows whose reference leads nowhere; those with none are not in it. Blocking."""
     return {each.name: count for each in plan.keys if (count := keys.orphans(each))}
+
+
+__all__ = ["REACH", "Reading", "dangling_of", "read"]

@@ -16,6 +16,7 @@ from satchel.core.clone.csvrows import CsvCodec, header_of
 from satchel.core.clone.gate import Gate
 from satchel.core.clone.plan import Coming, TablePlan, copied_columns
 from satchel.core.clone.rows import MODULUS, Change, Codec, Page, RowCodec, RowsError
+from satchel.core.clone.verifying import cut_off
 from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.paths import batches, escape
@@ -180,7 +181,7 @@ class ServerSource:
             try:
                 bodies = await asyncio.gather(*(self._fetch(table, query) for query in queries))
             except SatchelError as error:
-                if not _cut_off(error) or len(rows) == 1:
+                if not cut_off(error) or len(rows) == 1:
                     raise
                 return await self._halves(table, rows, last)
             try:
@@ -269,10 +270,6 @@ class ServerSource:
                 page = await asyncio.to_thread(self.codec(table).page, [body], None)
                 skip = 0
             yield Part(len(page.rids), _ready(page))
-
-
-def _cut_off(error: SatchelError) -> bool:
-    return error.detail.startswith("400 ") and "time limit" in error.detail.lower()
 
 
 def _close(rows: Sequence[tuple[int, str]]) -> Iterator[list[str]]:

@@ -9,6 +9,7 @@ from satchel.core.clone.plan import TablePlan
 from satchel.core.clone.rows import MODULUS, Codec
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.paths import escape
+from satchel.core.errors import SatchelError
 
 PAGE = 10_000
 CHECKS = 4
@@ -32,6 +33,11 @@ class Content:
 NOTHING = Content(0, 0)
 
 
+def cut_off(error: SatchelError) -> bool:
+    """Whether a server says that a query takes it too long."""
+    return error.detail.startswith("400 ") and "time limit" in error.detail.lower()
+
+
 async def content(catalog: Catalog, table: TablePlan, codec: Codec, row_bytes: float = 400.0) -> Content:
     """What a table of the clone holds now.
 
@@ -48,7 +54,13 @@ async def content(catalog: Catalog, table: TablePlan, codec: Codec, row_bytes: f
     found = NOTHING
     after = ""
     while True:
-        body = await catalog.read(f"entity/{table.name.path}@sort(RID){after}?limit={size}", codec.media)
+        try:
+            body = await catalog.read(f"entity/{table.name.path}@sort(RID){after}?limit={size}", codec.media)
+        except SatchelError as error:
+            if not cut_off(error) or size == 1:
+                raise
+            size = max(1, size // 2)
+            continue
         page = await asyncio.to_thread(codec.page, [body], None)
         found += Content(len(page.rids), page.digest)
         if len(page.rids) < size:
