@@ -194,3 +194,19 @@ def test_a_job_is_run_logged_and_discarded_after_a_question(
         await window.bridge.stop()
 
     in_loop(body)
+
+
+def test_a_job_is_run_again(window: MainWindow, page: ActivityPage, in_loop: InLoop, tmp_path: Path) -> None:
+    async def body() -> None:
+        first = await window.bridge.submit(ValidateRequest(path=str(tmp_path)))
+        await until(lambda: (view := window.bridge.jobs.view(first)) is not None and view.state in ("done", "failed"))
+        page.show_job(first)
+        await until(lambda: page.panel.again.isVisible())
+        QTest.mouseClick(page.panel.again, LEFT)
+        await until(lambda: len(window.bridge.jobs.views()) == 2)
+        second = next(view.id for view in window.bridge.jobs.views() if view.id != first)
+        await until(lambda: page.panel.view is not None and page.panel.view.id == second)
+        await until(lambda: (view := window.bridge.jobs.view(second)) is not None and view.state in ("done", "failed"))
+        await window.bridge.stop()
+
+    in_loop(body)

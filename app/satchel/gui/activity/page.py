@@ -46,6 +46,7 @@ class ActivityPage(QWidget):
         self.list.selectionModel().currentChanged.connect(lambda index, _: self._choose(index))
         self.list.discard_wanted = self.panel.discard.click
         self.panel.discarded.connect(self.list.setFocus)
+        self.panel.repeated.connect(self.show_job)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
         right = QFrame()

@@ -51,6 +51,8 @@ _GROUNDS = {
 class JobPanel(QWidget):
     """Shows a `JobView`; `show_job` is called again whenever it has changed."""
 
+    repeated = Signal(str)
+    """The same request was put into the queue anew: the new job's id."""
     discarded = Signal()
     """The person has thrown the job away."""
 
@@ -70,6 +72,7 @@ class JobPanel(QWidget):
         self.resume = button("&Resume", self._resume, icon="play", primary=True, tip="Go on from where it stopped")
         self.open = button("&Open folder", self._open, icon="folder")
         self.check = button("Check the &bag", self._check, icon="check-bag")
+        self.again = button("Run a&gain", self._again, icon="refresh", tip="Put the same request into the queue anew")
         self.report = button("Show &report", self._report, icon="detail")
         self.copy_command = button(
             "Copy as co&mmand", self._copy, icon="copy", tip="Copy the command that does the same in a terminal"
@@ -92,7 +95,15 @@ class JobPanel(QWidget):
         head = row(self._disc, names, self.cancel, self.resume, spacing=SPACE_4)
         head.setStretch(1, 1)
         tools = row(
-            self.open, self.check, self.report, self.copy_command, self.log_button, None, self.discard, spacing=SPACE_2
+            self.open,
+            self.check,
+            self.report,
+            self.again,
+            self.copy_command,
+            self.log_button,
+            None,
+            self.discard,
+            spacing=SPACE_2,
         )
         card = Card(margin=SPACE_2, spacing=0)
         card.body.addWidget(self.timeline)
@@ -139,6 +150,7 @@ class JobPanel(QWidget):
         self.cancel.setEnabled(view.state != "cancelling")
         self.resume.setVisible(view.state in RESUMABLE and view.request is not None)
         self.open.setVisible(bool(path))
+        self.again.setVisible(view.state in ("done", *RESUMABLE) and view.request is not None)
         self.report.setVisible(view.kind == "clone" and view.state == "done")
         self.check.setVisible(view.kind == "export" and bool(path))
         self.copy_command.setVisible(view.request is not None)
@@ -210,6 +222,16 @@ class JobPanel(QWidget):
             if self.window() is not self._window:
                 self._window.raise_()
                 self._window.activateWindow()
+
+    def _again(self) -> None:
+        request = self._view.request if self._view is not None else None
+        if request is None:
+            return
+
+        async def submit() -> None:
+            self.repeated.emit(await self._window.bridge.submit(request))
+
+        spawn(submit(), "run a job again")
 
     def _report(self) -> None:
         result = self._view.result if self._view is not None else None

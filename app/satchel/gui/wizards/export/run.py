@@ -38,6 +38,7 @@ class RunPage(WizardPage):
         self.panel = JobPanel(window)
         self.panel.hide()
         self.panel.discarded.connect(self._discarded)
+        self.panel.repeated.connect(self._repeated)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(24, SPACE_2, 24, SPACE_4)
         inside.addWidget(self.busy)
@@ -104,6 +105,14 @@ class RunPage(WizardPage):
                 self.advance.emit()
             return
         self.changed.emit()
+
+    def _repeated(self, job: str) -> None:
+        """The same was put into the queue anew: that one is shown from now on."""
+        self._window.watched.discard(self.job)
+        self.job, self.view = job, None
+        self._window.watched.add(job)
+        self._flow.running = True
+        self._look()
 
     def _discarded(self) -> None:
         """Thrown away: back to the options, from where it can be started anew."""
