@@ -174,7 +174,7 @@ def _filtered(text: str) -> list[tuple[str, ...]]:
 def _projection(text: str, api: str) -> tuple[tuple[Projected, ...], int]:
     if not text:
         raise PathError("it names no columns")
-    groups = text.split(";") if api == "attributegroup" else [text]
+    groups = re.split(r";(?![^()]*\))", text) if api == "attributegroup" else [text]
     found: list[Projected] = []
     keys = 0
     for number, group in enumerate(groups[:2]):
