@@ -7,7 +7,7 @@ import pytest
 from catalog_maker import T, model_of
 from sandbox_catalog import ref
 from satchel.core.deriva.datasets import Dataset, DatasetVersion, pick_version, version_key
-from satchel.core.deriva.datasets.paths import depth, paths
+from satchel.core.deriva.datasets.paths import depth, hidden, paths
 from satchel.core.deriva.datasets.spec import make_spec
 from satchel.core.errors import SatchelError
 
@@ -97,6 +97,17 @@ def test_what_deriva_ml_cannot_walk_is_told_with_a_way_out(more: dict[str, T], s
     with pytest.raises(SatchelError, match=said) as caught:
         names(**more)
     assert "--rid" in caught.value.hint
+
+
+def test_what_may_not_be_read_is_left_out_and_named() -> None:
+    closed = {"eye__Image": T(columns=("Subject", "Description"), refs=[ref("Subject", "eye:Subject")], select=False)}
+    assert not [name for name in names(**closed) if "/Image" in name]
+    assert [str(name) for name in hidden(model_of(catalog(**{**STUDY, **closed})))] == ["eye:Image"]
+    column = {"eye__Image": T(columns=("Subject",), refs=[ref("Subject", "eye:Subject")], hidden_columns=("Subject",))}
+    found = names(**column)
+    assert "Dataset/Dataset_Image/Image" in found
+    assert "Dataset/Dataset_Image/Image/Subject" not in found
+    assert hidden(model_of(catalog(**STUDY))) == []
 
 
 def test_a_domain_beside_it_without_members_does_not_matter() -> None:

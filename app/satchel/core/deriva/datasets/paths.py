@@ -5,6 +5,8 @@ vocabulary, not through Dataset_Execution, Dataset_Dataset and Execution, not ba
 not through an association of `Dataset` with another type of elements. All paths count, and each makes a file. Nested
 datasets are reached through Dataset_Dataset, from where the same paths follow, once for each level.
 
+What this user may not read is left out, with what lies behind it (`hidden`).
+
 Where two references tie one table of the domain to another, or a path comes round to where it was, release 1.17.10
 gives up; so does this, with a sentence that says which. The tables are those of the version's snapshot throughout
 (1.17.10 takes the vocabularies from the schema as it is now, which fails where one has come or gone since).
@@ -18,7 +20,7 @@ from collections.abc import Sequence
 from satchel.core.deriva.datasets.elements import associations, domain_schema
 from satchel.core.deriva.datasets.listing import DATASET, NESTING
 from satchel.core.deriva.datasets.model import ML
-from satchel.core.deriva.model import Model, Table
+from satchel.core.deriva.model import ForeignKey, Model, Table
 from satchel.core.deriva.names import TableName
 from satchel.core.errors import Kind, SatchelError
 
@@ -44,8 +46,22 @@ def is_asset(table: Table) -> bool:
 
 
 def vocabularies(model: Model) -> list[TableName]:
-    """The vocabularies of all schemas; each comes whole."""
-    return sorted(table.name for table in model if is_vocabulary(table))
+    """The vocabularies of all schemas that this user may read; each comes whole."""
+    return sorted(table.name for table in model if is_vocabulary(table) and table.selectable)
+
+
+def hidden(model: Model) -> list[TableName]:
+    """The tables to which paths would lead if this user might read them. 1.17.10 fails where there is one."""
+    domain = domain_schema(model)
+    walked = {path[-1] for path in _walk(model)} | set(vocabularies(model))
+    found = {table.name for table in model if is_vocabulary(table) and not table.selectable}
+    for name in walked - set(vocabularies(model)):
+        for key in (*model.tables[name].foreign_keys, *model.referring.get(name, ())):
+            for end in (key.table, key.referenced):
+                closed = end in model.tables and not _open(model, key)
+                if closed and end not in walked and end.schema in (domain, ML) and end.table not in _SKIPPED:
+                    found.add(end)
+    return sorted(found)
 
 
 def paths(model: Model, levels: int = 0) -> list[Path]:
@@ -119,8 +135,8 @@ def _walk(model: Model) -> list[Path]:
 
 def _neighbours(model: Model, name: TableName, domain: str) -> list[TableName]:
     """The tables that one refers to, and those that refer to it."""
-    ties = [key.referenced for key in model.tables[name].foreign_keys]
-    ties += [key.table for key in model.referring.get(name, ())]
+    ties = [key.referenced for key in model.tables[name].foreign_keys if _open(model, key)]
+    ties += [key.table for key in model.referring.get(name, ()) if _open(model, key)]
     ties = [table for table in ties if table.schema in (domain, ML) and table in model.tables]
     twice = sorted(table for table, times in Counter(ties).items() if times > 1 and table.schema == domain)
     if twice:
@@ -130,6 +146,17 @@ def _neighbours(model: Model, name: TableName, domain: str) -> list[TableName]:
             _HINT,
         )
     return sorted(set(ties))
+
+
+def _open(model: Model, key: ForeignKey) -> bool:
+    """Whether this user may follow a reference: read both tables, and the columns of both sides."""
+    for name, columns in ((key.table, key.columns), (key.referenced, key.referenced_columns)):
+        table = model.tables.get(name)
+        if table is None or not table.selectable:
+            return False
+        if any((column := table.column(each)) is None or not column.selectable for each in columns):
+            return False
+    return True
 
 
 def _too_many(number: int) -> SatchelError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from satchel.core.deriva.datasets.elements import children_of
 from satchel.core.deriva.datasets.listing import DATASET
-from satchel.core.deriva.datasets.paths import Path, depth, is_asset, paths, vocabularies
+from satchel.core.deriva.datasets.paths import Path, depth, hidden, is_asset, paths, vocabularies
 from satchel.core.deriva.datasets.spec import query
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.model import Model
@@ -52,6 +52,7 @@ async def read_rows(catalog: Catalog, rid: str, model: Model | None = None, told
     model = model or await catalog.model()
     levels = depth(await children_of(catalog), rid)
     reached = Reached(model)
+    reached.hidden.update(hidden(model))
     ways: list[Path] = [*((name,) for name in vocabularies(model)), *paths(model, levels)]
     slots, done = asyncio.Semaphore(REQUESTS), 0
     known = {way: asyncio.get_running_loop().create_future() for way in ways}

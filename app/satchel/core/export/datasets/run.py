@@ -7,6 +7,7 @@ from typing import Any
 from satchel.core.deriva.authn import still_signed_in
 from satchel.core.deriva.datasets import one_dataset, pick_version
 from satchel.core.deriva.datasets.elements import domain_schema, domain_schemas
+from satchel.core.deriva.datasets.paths import hidden
 from satchel.core.deriva.datasets.spec import dataset_spec
 from satchel.core.deriva.ermrest import Catalog
 from satchel.core.deriva.session import Session
@@ -55,6 +56,10 @@ async def _plan(request: DatasetRequest, context: Context) -> dict[str, Any]:
             )
             warnings.append(
                 ["several-domains", f"The catalog has the domains {', '.join(several)}; the bag is of {own}, {said}."]
+            )
+        for name in hidden(model):
+            warnings.append(
+                ["hidden-table", f"You may not read {name}, to which the dataset leads; it is not in the bag."]
             )
         if dataset.deleted:
             warnings.append(["deleted-dataset", f"The dataset {dataset.rid} is marked as deleted."])

@@ -190,7 +190,9 @@ class EstimatePage(WizardPage):
             f"{found.snapshot}. There is nothing to leave out: it is what deriva-ml expects."
         )
         self.hidden.setVisible(bool(found.hidden))
-        self.hidden.setText(f"You may not read {', '.join(found.hidden)}, so an export will fail there.")
+        self.hidden.setText(
+            f"You may not read {', '.join(found.hidden)}; that is not in the bag, nor what lies behind it."
+        )
 
 
 def _time(seconds: float) -> str:
