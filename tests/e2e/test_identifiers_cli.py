@@ -135,6 +135,7 @@ def test_citing(house: Lab, tmp_path: Path) -> None:
     from satchel.core.identifiers.qr import of_picture
 
     assert of_picture(picture).id == made["identifier"]
+    assert other.json("resolve", str(picture), *house.ca())["name"] == "Eyes"
     assert "█" in minter.run("identifiers", "qr", made["compact"]).stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,10 @@ async def minted(window: MainWindow, house: Lab) -> MintWizard:
     QTest.mouseClick(wizard.next_button, LEFT)
     await until(lambda: wizard.flow.current.name == "about" or wizard.problem.isVisible())
     assert wizard.flow.current.name == "about", wizard.problem.text()
+    needs.keep.click()
+    kept = Path(os.environ["SATCHEL_HOME"]) / "config" / "identifiers.json"
+    await until(kept.exists)
+    assert json.loads(kept.read_text())["bucket"] == f"s3://{BUCKET}/eyes"
     assert wizard.about.title.text().startswith(f"Dataset {house.dataset}")
     wizard.about.title.setText("Eyes of a pilot")
     wizard.about.authors.setPlainText("Lovelace, Ada\nHopper, Grace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from satchel.cli.output import Output
 from satchel.core.identifiers.request import ResolveRequest, ResolveResult
@@ -27,7 +28,11 @@ def resolve_of(options: Namespace) -> ResolveRequest:
 def resolve(options: Namespace, output: Output) -> int:
     """What an identifier is; with --out and --open what it names."""
     from satchel.cli.job import run_request
+    from satchel.core.identifiers import qr
 
+    if len(options.words) == 1 and qr.is_picture(options.words[0]) and Path(options.words[0]).is_file():
+        name = qr.of_picture(Path(options.words[0]))
+        options.words = [f"{name.service}{name.id}"]
     return run_request(resolve_of(options), output)
 
 

@@ -42,8 +42,8 @@ def _resolve_options(parser: Parser) -> None:
         "words",
         nargs="+",
         metavar="ID | HOST CATALOG RID",
-        help="an identifier in any form (minid:..., ark:/..., hdl:..., the address of its page), or a record's RID "
-        "with host and catalog, which it may stand before",
+        help="an identifier in any form (minid:..., ark:/..., hdl:..., the address of its page, the file of a "
+        "picture with its QR code), or a record's RID with host and catalog, which it may stand before",
     )
     what = parser.add_argument_group("identifiers")
     what.add_argument("--out", type=path, metavar="DIR", help="download what it names into this folder")

@@ -99,6 +99,10 @@ class NeedsPage(WizardPage):
         where.body.addLayout(form)
         where.body.addWidget(self.private)
         where.body.addWidget(self.test)
+        self.keep = button(
+            "Keep as the lab's p&rofile", self._keep, icon="file", tip="Proposed from now on; holds no secret"
+        )
+        where.body.addLayout(row(self.keep, None))
         ready = Card(spacing=SPACE_2)
         ready.body.addWidget(Section("What minting needs", "", self.where_button, self.keys, self.look_button))
         ready.body.addWidget(self.busy)
@@ -208,6 +212,13 @@ class NeedsPage(WizardPage):
             self._looking.cancel()
             self._looking = None
         self.busy.done()
+
+    def _keep(self) -> None:
+        spawn(self._write_profile(), "keep a profile")
+
+    async def _write_profile(self) -> None:
+        await self._window.bridge.call(source.keep_profile, self._flow)
+        self._window.toasts.say("That is the lab's profile from now on.", "success")
 
     def _ask_keys(self) -> None:
         settled = self._flow.readiness.settled if self._flow.readiness is not None else None

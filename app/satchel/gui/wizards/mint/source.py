@@ -86,6 +86,35 @@ async def record_of(result: MintResult, access: Access) -> Record:
         )
 
 
+async def keep_profile(flow: MintFlow) -> None:
+    """Keep where things go as the lab's profile. Raises SatchelError."""
+    import asyncio
+
+    from satchel.core.errors import Kind, SatchelError
+    from satchel.core.identifiers.profile import Profile, profile_file, save
+    from satchel.core.paths import Home
+
+    request, draft, home = flow.request(), flow.draft, Home.find()
+    place = request.place
+    profile = Profile(
+        service=request.service,
+        test=draft.test or None,
+        bucket=f"s3://{place.bucket}/{place.prefix}".rstrip("/") if place.bucket else "",
+        endpoint=place.endpoint,
+        region=place.region,
+        aws_profile=place.aws_profile,
+        public_url=place.public_url,
+        acl="none" if draft.private else "",
+        authors=draft.authors,
+    )
+    try:
+        await asyncio.to_thread(save, home, profile)
+    except OSError as error:
+        raise SatchelError(
+            Kind.FILES, f"{profile_file(home)} cannot be written: {error.strerror}.", "Check who may write there."
+        ) from None
+
+
 async def store_keys(bucket: str, endpoint: str, access_key: str, secret_key: str, token: str) -> None:
     """Put a bucket's keys into the keyring. Raises SatchelError."""
     from satchel.core.errors import Kind, SatchelError
