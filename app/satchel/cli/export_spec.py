@@ -173,9 +173,13 @@ def request_of(options: Namespace, output: Output) -> SpecRequest:
     if options.spec:
         env = env_of(options)
         return msgspec.structs.replace(
-            request, spec=read_spec(options.spec, env, options.host), env=env, label=Path(options.spec).name,
+            request,
+            spec=read_spec(options.spec, env, options.host),
+            env=env,
+            label=Path(options.spec).name,
+            file=options.spec,
             rid=options.rid,
-        )  # fmt: skip
+        )
     return from_template(request, options, output)
 
 

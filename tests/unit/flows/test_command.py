@@ -30,6 +30,7 @@ from satchel.core.bags.validate import ValidateRequest
 from satchel.core.clone.localize_request import LocalizeRequest
 from satchel.core.clone.request import CloneRequest, Selection
 from satchel.core.export.request import AssetChoice, ExportRequest, Offers
+from satchel.core.export.spec.request import SpecRequest
 from satchel.core.fetching.request import MaterializeRequest
 from satchel.core.flows.command import arguments, command_line
 from satchel.core.jobs.request import Access, Request
@@ -259,3 +260,15 @@ def localizations(draw: st.DrawFn) -> LocalizeRequest:
 @given(localizations())
 def test_making_assets_local_is_read_back(request: LocalizeRequest) -> None:
     assert localize_of(parse(arguments(request)[1:])) == request
+
+
+def test_a_spec_from_a_file_or_a_template_has_a_command_and_an_edited_one_has_none() -> None:
+    known = {"host": "www.example.org", "catalog": "1", "spec": {"catalog": {}}, "out": "/data"}
+    file = SpecRequest(**known, file="/specs/a b.json", env={"RID": "1-AB"}, label="a b.json")
+    assert command_line(file) == "satchel export www.example.org 1 --spec '/specs/a b.json' --env RID=1-AB --out /data"
+    made = SpecRequest(**known, table="eye:Study", label="Study (BDBag)", rid="1-AB", ro_crate=True)
+    assert arguments(made)[4:] == [
+        "--table", "eye:Study", "--template", "Study (BDBag)", "--rid", "1-AB", "--out", "/data", "--ro-crate",
+    ]  # fmt: skip
+    with pytest.raises(TypeError):
+        command_line(SpecRequest(**known, label="edited"))

@@ -48,7 +48,7 @@ def arguments(request: Request) -> list[str]:
     match request:
         case ExportRequest():
             return _words("export", [request.host, request.catalog], [*_export(request), *_access(request.access)])
-        case SpecRequest() if request.table and request.label:
+        case SpecRequest() if request.file or (request.table and request.label):
             return _words("export", [request.host, request.catalog], [*_spec(request), *_access(request.access)])
         case CloneRequest():
             source = [] if request.from_bag else [request.host, request.catalog, request.rid]
@@ -184,9 +184,12 @@ def _said(info: tuple[tuple[str, str], ...]) -> list[str]:
 
 
 def _spec(request: SpecRequest) -> list[str]:
-    """The options of a spec that was made of a template."""
-    words = _option("table", request.table or "")
-    words += _option("template", request.label)
+    """The options of a spec that was read from a file, or made of a template."""
+    if request.file:
+        words = _option("spec", request.file)
+        words += [word for name, value in request.env.items() for word in _option("env", f"{name}={value}")]
+    else:
+        words = [*_option("table", request.table or ""), *_option("template", request.label)]
     for name, value in (
         ("rid", request.rid),
         ("out", request.out),

@@ -152,7 +152,7 @@ class JobPanel(QWidget):
         self.open.setVisible(bool(path))
         self.again.setVisible(view.state in ("done", *RESUMABLE) and view.request is not None)
         self.report.setVisible(view.kind == "clone" and view.state == "done")
-        self.check.setVisible(view.kind == "export" and bool(path))
+        self.check.setVisible(view.kind in ("export", "export-spec", "export-dataset") and bool(path))
         self.copy_command.setVisible(view.request is not None)
         self.discard.setVisible(not alive)
 
@@ -244,7 +244,12 @@ class JobPanel(QWidget):
         if self._view is not None and self._view.request is not None:
             from satchel.core.flows.command import command_line
 
-            QGuiApplication.clipboard().setText(command_line(self._view.request))
+            try:
+                text = command_line(self._view.request)
+            except TypeError:  # a spec that was edited and saved nowhere
+                self._window.toasts.say("There is no command for this job.", "warning", "Save the spec, and run that.")
+                return
+            QGuiApplication.clipboard().setText(text)
             self._window.toasts.say("The command is on the clipboard.")
 
     def _toggle_log(self, on: bool) -> None:

@@ -54,6 +54,8 @@ class SpecEditor(QDialog):
         self.resize(1180, 780)
         self._window, self._table, self._rid, self._given = window, table, rid, bool(text)
         self._file = ""
+        self._saved = ""
+        """The text that is in the file."""
         self._label = ""
         self._job: Spawned | None = None
         self._checking: Spawned | None = None
@@ -275,6 +277,10 @@ class SpecEditor(QDialog):
         from satchel.core.export.spec.request import SpecRequest
 
         host = self.host.text().strip()
+        # Whoever runs the command of this job again shall get the same: only what was not changed has a name.
+        text = self.text.toPlainText()
+        plain = bool(self._label) and text == str(self.templates.currentData() or "")
+        saved = bool(self._file) and text == self._saved
         request = SpecRequest(
             host=host,
             catalog=self.catalog.text().strip(),
@@ -282,7 +288,8 @@ class SpecEditor(QDialog):
             env=self.values(),
             out=self.out.text().strip(),
             label=self._label or Path(self._file).name,
-            table=self._table or None,
+            file=self._file if saved and not plain else "",
+            table=self._table or None if plain else None,
             rid=self._rid or None,
             access=self._window.access(host),
         )
@@ -323,7 +330,7 @@ class SpecEditor(QDialog):
         except (OSError, UnicodeDecodeError) as error:
             self._failed(error)
             return
-        self._file, self._label = file, ""
+        self._file, self._label, self._saved = file, "", text
         self.setWindowTitle(f"Export spec: {Path(file).name}")
         self.set_text(text)
 
@@ -345,5 +352,5 @@ class SpecEditor(QDialog):
         except OSError as error:
             self._failed(error)
             return
-        self._file = file
+        self._file, self._saved = file, self.text.toPlainText()
         self.setWindowTitle(f"Export spec: {Path(file).name}")

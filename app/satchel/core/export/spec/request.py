@@ -25,6 +25,8 @@ class SpecRequest(Request, tag="export-spec", frozen=True, kw_only=True):
     """Values for placeholders; those that the spec's own `env` names are the spec's, as in deriva-py."""
     label: str = ""
     """What people call the spec: its file's name, or a template's display name."""
+    file: str = ""
+    """Where the spec was read from; empty: from nowhere, or it was changed since."""
     table: str | None = None
     """`schema:table` where the spec was made from a template of that table."""
     rid: str | None = None
