@@ -66,3 +66,17 @@ def test_faults_are_told(terminal: Terminal) -> None:
         done = terminal.run("datasets", box.host, box.catalog, *words, *terminal.admin)
         assert (done.returncode, done.stdout) == (status, "")
         assert said in done.stderr
+
+
+def test_who_may_read_less_gets_less_and_is_told(terminal: Terminal) -> None:
+    box = terminal.sandbox
+    user = ["--ca", box.ca, "--credential", box.credential_user]
+    words = (box.host, box.catalog, "--dataset", box.dataset, "--out", str(terminal.out))
+    seen = terminal.json("preview", *words, *user)
+    assert seen["hidden"] == ["eye:Consent"]
+    made = terminal.json("export", *words, *user)
+    assert (made["valid"], made["rows"]) == (True, seen["repeated"])
+    assert "hidden-table" in {warning["code"] for warning in made["warnings"]}
+    assert made["rows"] < terminal.json("preview", *words, *terminal.admin)["repeated"]
+    said = terminal.run("export", *words, *user, "--name", "again").stdout
+    assert "You may not read eye:Consent" in said

@@ -68,6 +68,7 @@ def told(result: DatasetResult) -> str:
         f"Dataset {result.dataset}, version {result.version}: {count(result.rows, 'rows')} in "
         f"{count(len(result.tables), 'files')}, {size(result.bytes)} in the bag, as of snapshot {result.snapshot}.",
     ]
+    lines += [w.message for w in result.warnings if w.code in ("hidden-table", "several-domains", "from-identifier")]
     for problem in result.problems[:TOLD]:
         lines.append(f"Missing: {problem.table} {problem.rid}: {problem.message}")
     if len(result.problems) > TOLD:
