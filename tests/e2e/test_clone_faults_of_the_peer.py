@@ -385,6 +385,35 @@ async def test_f25_only_what_an_index_refuses_is_cut_and_listed(empty_sandbox: S
             assert len(row["Note"].encode()) == cut[rid].truncated_bytes <= 2_600
 
 
+async def test_f25_a_clone_that_was_killed_cuts_no_value_twice(empty_sandbox: SandboxProcess, tmp_path: Path) -> None:
+    """Killed after a page with cut values was written, and before that was written down."""
+    from satchel.core.jobs.journal import Journal
+    from satchel.core.jobs.run import run_job
+    from satchel.core.paths import Home
+
+    catalog = await long_values(empty_sandbox)
+    request = request_of(empty_sandbox, catalog, ROOT, truncate_oversized=True)
+    home = Home.under(tmp_path)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(event: Any) -> None:
+        if getattr(event, "stage", "") == "orphans":
+            raise KilledError
+
+    with pytest.raises(SatchelError):
+        await run_job(request, home, kill)
+    journal = Journal(home)
+    (job,) = journal.jobs()
+    assert len(journal.kept(job.id)["truncated"]) == 2
+    journal.keep(job.id, "copied/s:Observation", None)
+    journal.close()
+    _, result = await run_job(None, home, resume=job.id)
+    assert result.verified
+    assert {value.rid for value in result.truncated_values} == {"1-0007", "1-0211"}
+
+
 async def test_f25_an_index_that_cannot_hold_its_column_is_left_out(
     empty_sandbox: SandboxProcess, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ TOGETHER = 40
 """Foreign keys for one request."""
 TOGETHER_ROWS = 300_000
 """Rows that they look at: a server has 15 seconds for each."""
+_TRIES = 3
 
 
 @dataclass
@@ -67,7 +68,9 @@ class Constraints:
 
     async def apply(self, state: State, stage: Stage) -> None:
         """Put the foreign keys on and tell of each."""
-        _, there = await existing_constraints(self.destination)
+        there: set[tuple[str, str]] = set()
+        if self.context.resumed:
+            _, there = await existing_constraints(self.destination)
         waiting = [plan for plan in self.plan.keys if plan.state == "pending"]
         stage.total = len(waiting)
         for plan in self.plan.keys:
@@ -121,20 +124,23 @@ class Constraints:
         await self.destination.session.request("POST", path, json=list(documents), idempotent=True)
 
     async def _one(self, plan: KeyPlan, state: State, stage: Stage) -> None:
-        try:
-            await self._post([self.documents[plan.name]])
-        except SatchelError as error:
-            if not _refused(error):
-                raise
-            # Its first answer may have been lost; and the words of this one may have been cut off.
-            _, there = await existing_constraints(self.destination)
-            if (plan.key.schema, plan.key.name) in there:
-                self._applied(plan, state, stage)
-                return
-            await self._failed(plan, state, error)
-            stage.add(1)
-        else:
-            self._applied(plan, state, stage)
+        for attempt in range(_TRIES):
+            try:
+                await self._post([self.documents[plan.name]])
+            except SatchelError as error:
+                if not _refused(error):
+                    raise
+                # Its first answer may have been lost; and the words of this one may have been cut off.
+                _, there = await existing_constraints(self.destination)
+                if (plan.key.schema, plan.key.name) in there:
+                    break
+                if "violates" in error.detail or attempt + 1 == _TRIES:
+                    await self._failed(plan, state, error)
+                    stage.add(1)
+                    return
+            else:
+                break
+        self._applied(plan, state, stage)
 
     def _applied(self, plan: KeyPlan, state: State, stage: Stage) -> None:
         self._tell(plan, "applied", state)

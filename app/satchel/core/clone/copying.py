@@ -11,7 +11,9 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from satchel.core.clone.oversized import cut
 from satchel.core.clone.plan import TablePlan
 from satchel.core.clone.report import Category, Findings, Severity, TableReport, TruncatedValue
 from satchel.core.clone.rows import Page
@@ -78,6 +80,8 @@ class Copying:
     readers: int
     copied: dict[str, Copied] = field(default_factory=dict)
     _progress: dict[str, Progress] = field(default_factory=dict)
+    _saving: asyncio.Task[None] | None = None
+    _known_cuts: list[list[Any]] = field(default_factory=list)
 
     async def run(self, stage: Stage) -> None:
         """Copy all that is not copied yet.
@@ -87,6 +91,7 @@ class Copying:
             IndexRefused: a table needs another schema; `forget` its rows and run again.
         """
         self.copied = {str(t.name): Copied.of(self.context.recall(_key(t))) for t in self.tables}
+        self._known_cuts = self.context.recall("truncated", [])
         if not self._progress:
             self._progress = {str(t.name): stage.part(str(t.name), t.rows) for t in self.tables}
             for name, known in self.copied.items():
@@ -110,8 +115,11 @@ class Copying:
                 page = await reading
                 waiting.popleft()
                 await self._write(table, page, self._progress[str(table.name)])
+            await self._saved()
         finally:
             await pages.aclose()
+            if self._saving is not None:
+                await asyncio.gather(self._saving, return_exceptions=True)
             left = [task for _, task in waiting]
             for task in left:
                 task.cancel()
@@ -121,6 +129,8 @@ class Copying:
         """Begin anew with a table that was made anew."""
         name = str(table.name)
         self._progress[name].add(-self.copied[name].rows)
+        refused = [told for told in self.context.recall("refused", []) if told[0] != name]
+        self.context.checkpoint("refused", refused)
         self.context.checkpoint(_key(table), Copied().kept())
 
     async def _pages(self) -> AsyncGenerator[tuple[TablePlan, Part]]:
@@ -130,6 +140,8 @@ class Copying:
                 yield table, part
 
     async def _write(self, table: TablePlan, page: Page, progress: Progress) -> None:
+        if self._known_cuts:
+            page = await asyncio.to_thread(self._cut_before, table, page)
         begin = time.monotonic()
         written = await self.writer.write(table, page, self.source.codec(table))
         taken = time.monotonic() - begin
@@ -141,18 +153,43 @@ class Copying:
         if written.slow or taken > SLOW_SECONDS:
             self.source.shrink(table)
         self._note(table, written)
-        await asyncio.to_thread(self.context.checkpoint, _key(table), known.kept())
+        await self._saved()
+        # While the next page is on its way: should it get lost, this page is written again, which changes nothing.
+        self._saving = asyncio.create_task(asyncio.to_thread(self.context.checkpoint, _key(table), known.kept()))
         progress.add(len(page.rids))
+
+    async def _saved(self) -> None:
+        """Wait until the last checkpoint is on the disk."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            await saving
 
     def _note(self, table: TablePlan, written: Written) -> None:
         """Tell of values that were cut and of rows that were refused; kept, for a job that is resumed."""
         if written.truncated:
-            self.findings.truncated += written.truncated
-            told = [[v.table, v.rid, v.column, v.original_bytes, v.truncated_bytes] for v in self.findings.truncated]
-            self.context.checkpoint("truncated", told)
+            kept = self.context.recall("truncated", [])
+            news = [[v.table, v.rid, v.column, v.original_bytes, v.truncated_bytes] for v in written.truncated]
+            self.context.checkpoint("truncated", [*kept, *(value for value in news if value not in kept)])
         for words, rids in written.refused.items():
-            refused = self.context.recall("refused", [])
-            self.context.checkpoint("refused", [*refused, [str(table.name), words, rids]])
+            kept = self.context.recall("refused", [])
+            told: list[Any] = [str(table.name), words, rids]
+            self.context.checkpoint("refused", [*kept, *([told] if told not in kept else [])])
+
+    def _cut_before(self, table: TablePlan, page: Page) -> Page:
+        """A page that an earlier run has perhaps written, with those values cut that it had to cut."""
+        known: dict[str, list[str]] = {}
+        for name, rid, column, *_ in self._known_cuts:
+            if name == str(table.name):
+                known.setdefault(rid, []).append(column)
+        if known.keys().isdisjoint(page.rids):
+            return page
+        codec = self.source.codec(table)
+        raws = []
+        for rid, raw in codec.split(page.body):
+            for column in known.get(rid, ()):
+                raw = codec.with_text(raw, column, cut(codec.texts(raw)[column]))
+            raws.append(raw)
+        return codec.page([codec.join(raws)], None)
 
 
 def _key(table: TablePlan) -> str:
@@ -171,25 +208,25 @@ def tell(tables: Sequence[TablePlan], copied: dict[str, Copied], context: Contex
     for table in tables:
         name = str(table.name)
         known = copied[name]
-        cut = [value for value in findings.truncated if value.table == name]
+        mine = [value for value in findings.truncated if value.table == name]
         findings.tables[name] = TableReport(
             table=name,
             state="partial" if known.skipped else "restored",
             expected=table.rows,
             copied=known.written.rows,
             skipped=known.skipped,
-            truncated=len(cut),
+            truncated=len(mine),
             seconds=round(known.seconds, 3),
         )
-        if cut:
+        if mine:
             findings.add(
                 Severity.INFO,
                 Category.DATA_INTEGRITY,
-                f"Truncated {len(cut)} values to fit index size limits",
+                f"Truncated {len(mine)} values to fit index size limits",
                 table=name,
-                details=f"Values in column {', '.join(sorted({v.column for v in cut}))} were cut",
+                details=f"Values in column {', '.join(sorted({v.column for v in mine}))} were cut",
                 action="The list of truncated values names each; the source has them whole",
-                row_count=len(cut),
+                row_count=len(mine),
             )
     for (name, words), rids in refused.items():
         findings.add(

@@ -266,7 +266,9 @@ class _Clone:
         return made
 
     async def _make(self, catalog: Catalog, made: Documents) -> None:
-        tables, _ = await existing_constraints(catalog)  # of an earlier run whose answer was lost
+        tables: set[TableName] = set()
+        if self.context.resumed or self.request.to_catalog is not None:
+            tables, _ = await existing_constraints(catalog)  # of an earlier run whose answer was lost
         schemas = set((await catalog.model()).schemas()) if tables else set()
         if made.catalog:
             await catalog.session.request("PUT", f"{catalog.path}/annotation", json=made.catalog)

@@ -6,6 +6,7 @@ only those come along that copied rows name, for a list of people is nobody else
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from satchel.core.errors import Kind, SatchelError
 CLIENT = TableName("public", "ERMrest_Client")
 GROUP = TableName("public", "ERMrest_Group")
 _AT_ONCE = 5000
+_QUERIES = 4
 
 
 async def sync_users(work: Work) -> None:
@@ -68,16 +70,21 @@ async def _named(work: Work, of: TableName) -> set[str]:
             if names_one and there.column(column) is not None:
                 places.add((table.name, column))
     found: set[str] = set()
-    for name, column in sorted(places):
+    slots = asyncio.Semaphore(_QUERIES)
+
+    async def collect(name: TableName, column: str) -> None:
         after: str | None = None
         while True:
             end = f"@after({escape(after)})" if after is not None else ""
             path = f"attributegroup/{name.path}/!{escape(column)}::null::/{escape(column)}@sort({escape(column)}){end}"
-            rows = await work.destination.rows(f"{path}?limit={_AT_ONCE}")
+            async with slots:
+                rows = await work.destination.rows(f"{path}?limit={_AT_ONCE}")
             found.update(str(row[column]) for row in rows)
             if len(rows) < _AT_ONCE:
                 break
             after = str(rows[-1][column])
+
+    await asyncio.gather(*(collect(name, column) for name, column in sorted(places)))
     return found
 
 
