@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from satchel.gui.sandbox_process import SandboxPlace, SandboxProcess
 
 ARCHIVES = "*.zip *.tgz *.tar.gz *.tar *.tar.bz2 *.tbz2 *.tar.xz *.txz"
+OF_BAGS = frozenset({"validate", "materialize", "extract", "archive", "bag", "rebag", "holey"})
+"""Kinds of job that the bags page shows."""
 SIZE = (1280, 800)
 SMALLEST = (820, 560)
 SIDEBAR_WIDTH = 212
@@ -480,8 +482,8 @@ class MainWindow(QMainWindow):
         from satchel.gui.jobs_words import end_words
 
         text, tone = end_words(view)
-        checked = view.kind == "validate"
-        if view.id not in self.watched and self.current_page != ("bags" if checked else "activity"):
+        # The bags page says itself what came of jobs that it began.
+        if view.id not in self.watched and self.current_page != ("bags" if view.kind in OF_BAGS else "activity"):
             self.toasts.say(text, tone, action="Show", do=lambda: self.show_job(view))
 
     def show_job(self, view: JobView) -> None:

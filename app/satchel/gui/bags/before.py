@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from satchel.core.bags.validate import ValidateResult
     from satchel.core.jobs.views import JobView
 
-MANY, FEW = 6, 2
+MANY = 6
 
 
 class Before(RecentList):
@@ -35,16 +35,19 @@ class Before(RecentList):
         self._show = show
         self._listed: list[tuple[str, str]] | None = None
 
-    def put_jobs(self, views: Sequence[JobView], but: str, *, few: bool) -> None:
-        """List those that are over, the newest first.
+    def put_jobs(self, views: Sequence[JobView], but: Path) -> None:
+        """List the newest check of each bag, the newest first.
 
         Args:
-            views: of all jobs.
-            but: the job that is on the page already.
-            few: whether room is short.
+            views: of all jobs, the newest first.
+            but: the bag that is on the page already.
         """
-        over = [view for view in views if view.kind == "validate" and view.id != but and view.state not in ALIVE]
-        over = over[: FEW if few else MANY]
+        newest: dict[str, JobView] = {}
+        for view in views:
+            path = str(getattr(view.request, "path", ""))
+            if view.kind == "validate" and view.state not in ALIVE and path and path != str(but):
+                newest.setdefault(path, view)
+        over = list(newest.values())[:MANY]
         listed = [(view.id, view.state) for view in over]
         if listed != self._listed:
             self._listed = listed

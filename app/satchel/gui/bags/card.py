@@ -27,7 +27,7 @@ class VerdictCard(Card):
     def __init__(self) -> None:
         super().__init__()
         self._mark = QVBoxLayout()
-        self.title = selectable(label("", "heading"))
+        self.title = selectable(label("", "heading", wrap=True))
         self.text = selectable(label("", role="muted", wrap=True))
         self.path = CopyLabel("", "Bag", "caption", "muted")
         self.checks = CopyLabel("", "Checked", "caption", "muted")

@@ -29,7 +29,7 @@ def figures(found: InspectResult) -> str:
         remote = f" ({words.size(found.remote_bytes)})" if found.remote_bytes is not None else ""
         pieces.append(f"{words.count(found.remote, 'files')} listed to be fetched{remote}")
     if found.missing:
-        pieces.append(f"{words.count(found.missing, 'files')} of them not here")
+        pieces.append(f"{words.count(found.missing)} of them not here")
     return " · ".join(piece for piece in pieces if piece)
 
 
@@ -39,9 +39,8 @@ def origin(found: InspectResult) -> str:
     if from_ is None or not from_.host:
         return ""
     record = f"{from_.table} {from_.rid}".strip()
-    said = (
-        f"{record} of catalog {from_.catalog} on {from_.host}" if record else f"catalog {from_.catalog}, {from_.host}"
-    )
+    catalog = f"catalog {from_.catalog} on {from_.host}" if from_.catalog else from_.host
+    said = f"{record} of {catalog}" if record else f"From {catalog}"
     return f"{said}, snapshot {from_.snapshot}" if from_.snapshot else said
 
 

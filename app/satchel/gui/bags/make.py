@@ -70,8 +70,7 @@ class MakeWindow(FormWindow):
             hows.append(self.stack(self.how[value], said))
         self.add(grid, "How", self.stack(*hows))
         self.add(grid, "In&to", self._chosen(self.out, "Choose the bag's folder", modes.Directory), self.out)
-        self.add(grid, "&Name", self.name, self.name)
-        self.add(grid, "", self.target)
+        self.add(grid, "&Name", self.stack(self.name, self.target), self.name)
         proof = label(
             "Proof that nothing was changed: written into the bag's manifests.", "caption", "muted", wrap=True
         )
@@ -122,6 +121,7 @@ class MakeWindow(FormWindow):
         self.name.setPlaceholderText(Path(draft.path).name)
         target = draft.target()
         self.target.set_text(f"Makes {target}" if target else "")
+        self.target.setVisible(bool(target))
 
     def problems(self) -> list[Problem]:
         return self.draft.problems()

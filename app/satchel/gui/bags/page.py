@@ -27,9 +27,9 @@ from satchel.gui.bags.verdict import checks, verdict
 from satchel.gui.engine_bridge import ALIVE
 from satchel.gui.folders import show_folder
 from satchel.gui.tasks import Spawned, spawn
-from satchel.gui.theme import SPACE_4, SPACE_6
+from satchel.gui.theme import SPACE_4
 from satchel.gui.widgets.announce import announce
-from satchel.gui.widgets.boxes import PageHead, clear
+from satchel.gui.widgets.boxes import PageHead, ScrollPage, clear
 from satchel.gui.widgets.buttons import button
 from satchel.gui.widgets.drop_zone import DropZone
 from satchel.gui.widgets.notices import Notice
@@ -72,6 +72,8 @@ class BagsPage(QWidget):
         self.level.view().setAccessibleName("How thorough")
         for value, title in LEVELS:
             self.level.addItem(title, value)
+        self.level.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.level.setMinimumContentsLength(9)
         self.level.setCurrentIndex(max(0, self.level.findData(window.settings.bag_level)))
         self.level.activated.connect(self._level_chosen)
         how = label("How &thorough", role="muted")
@@ -81,7 +83,12 @@ class BagsPage(QWidget):
         against.setBuddy(self.profile)
         head = PageHead("Bags", "Is anything missing, was anything changed?", how, self.level, against, self.profile)
 
-        self.drop = DropZone("Drop a bag here to check it", "A folder or an archive: zip, tgz or tar. Click to choose.")
+        head.subtitle.setWordWrap(True)
+        head.subtitle.setMinimumWidth(110)
+        self.drop = DropZone(
+            "Drop a bag here to check it",
+            "A folder or an archive (zip, tgz, tar, tar.bz2, tar.xz), or many at once. Click to choose.",
+        )
         self.drop.dropped.connect(self.check_all)
         self.drop.clicked.connect(window.choose_bag)
         self.progress = CheckProgress()
@@ -114,8 +121,12 @@ class BagsPage(QWidget):
         self.problems.suggested = lambda: self.path.with_name(f"{self.path.name}-report.html")
         self.problems.hide()
         self.before = Before(self.follow)
-        inside = QVBoxLayout(self)
-        inside.setContentsMargins(SPACE_6, SPACE_6, SPACE_6, SPACE_6)
+        # Where the window is low all of it scrolls, rather than be squeezed.
+        scroll = ScrollPage(width=16_000)
+        around = QVBoxLayout(self)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addWidget(scroll)
+        inside = scroll.body
         inside.setSpacing(SPACE_4)
         inside.addWidget(head)
         inside.addWidget(self.drop)
@@ -151,7 +162,6 @@ class BagsPage(QWidget):
             self._window.settings.remember_bag(str(path))
         self._window.save_settings()
         self.batch.begin(list(dict.fromkeys(str(path) for path in paths)))
-        self.before.setVisible(not self.batch.several)
         self.questions.forget()
         spawn(self.batch.check(), "check bags", self.fail)
 
@@ -228,7 +238,11 @@ class BagsPage(QWidget):
             else:
                 self._settled = True
                 self._show_end(view)
-        self.before.put_jobs(self._window.bridge.jobs.views(), self._job, few=self.problems.isVisible())
+        # What was checked before is of interest while there is nothing else to read.
+        busy = not (self.problems.isHidden() and self.queue.isHidden()) or self._notes.count() > 0
+        self.before.setVisible(not busy)
+        if not busy:
+            self.before.put_jobs(self._window.bridge.jobs.views(), self.path)
 
     def _show_end(self, view: JobView) -> None:
         if view.result is not None and view.kind != "validate":

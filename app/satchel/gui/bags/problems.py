@@ -44,6 +44,7 @@ class ProblemsPane(QWidget):
         self.view = ProblemsView(self.model)
         self.nothing = EmptyState("filter", "No problem with this text", "Take something out of the filter.")
         self.stack = QStackedWidget()
+        self.stack.setMinimumHeight(200)
         self.stack.addWidget(self.view)
         self.stack.addWidget(self.nothing)
         card = Card(margin=1, spacing=0)

@@ -58,7 +58,7 @@ class ProfileBox(QComboBox):
         self.setAccessibleName("Profile")
         self.view().setAccessibleName("Profile")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(18)
+        self.setMinimumContentsLength(9)
         self.setToolTip("What a community wants of its bags beyond BagIt itself")
         self._fill()
         self.activated.connect(self._activated)

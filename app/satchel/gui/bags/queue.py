@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.gui.bags.queue_model import Line, QueueModel, summary
@@ -42,7 +42,7 @@ class QueuePane(QWidget):
         self.view.setModel(self.model)
         self.view.setSelectionBehavior(RowsTable.SelectionBehavior.SelectRows)
         self.view.horizontalHeader().setStretchLastSection(True)
-        self.view.setMinimumHeight(160)
+        self.view.setMinimumHeight(190)
         self.view.selectionModel().currentRowChanged.connect(self._moved)
         again = QAction("Check &Again", self)
         again.triggered.connect(lambda: self.again_wanted.emit(self._selected()))
@@ -62,7 +62,12 @@ class QueuePane(QWidget):
         )
         self.stop = button("S&top", self.stop_wanted.emit, icon="stop", tip="Check no more of them")
         self.save = button("Sa&ve one report…", self.save_wanted.emit, icon="file")
-        self.head = Section("Bags of this queue", "", self.repair, self.fetch, self.stop, self.save)
+        self.head = Section("Queue", "", self.repair, self.fetch, self.stop, self.save)
+        self.head.remark.setWordWrap(True)
+        line = self.head.layout()
+        if isinstance(line, QHBoxLayout):
+            line.setStretch(1, 1)  # all the room there is, before it is wrapped
+            line.setStretch(2, 0)
         card = Card(margin=1, spacing=0)
         card.body.addWidget(self.view)
         inside = QVBoxLayout(self)
@@ -90,9 +95,7 @@ class QueuePane(QWidget):
 
     def _bad(self) -> list[str]:
         """Folders whose bad files may be had again."""
-        folders = set(self._folders())
-        pairs = zip(self.model.lines, self.model.broken, strict=True)
-        return [line.path for line, bad in pairs if bad and line.path in folders]
+        return [line.path for line, bad in zip(self.model.lines, self.model.broken, strict=True) if bad]
 
     def _incomplete(self) -> list[str]:
         folders = set(self._folders())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,9 @@ class QueueModel(QAbstractTableModel):
 
 
 def _is_broken(line: Line) -> bool:
-    return line.result is not None and is_broken(line.result)
+    """Whether it has bad files, and somebody may have them: a folder with a fetch.txt."""
+    result = line.result
+    return result is not None and is_broken(result) and os.path.lexists(f"{line.path}/fetch.txt")
 
 
 def summary(lines: Sequence[Line]) -> str:

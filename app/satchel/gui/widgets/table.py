@@ -118,7 +118,10 @@ class RowsTable(QTableView):
             return
         column = max(self.currentIndex().column(), 0)
         index = model.index(row, column)
-        self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        how = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        if self.selectionBehavior() == QAbstractItemView.SelectionBehavior.SelectRows:
+            how |= QItemSelectionModel.SelectionFlag.Rows
+        self.selectionModel().setCurrentIndex(index, how)
         self.scrollTo(index)
 
     def copy(self) -> None:
