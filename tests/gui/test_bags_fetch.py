@@ -98,14 +98,14 @@ def test_files_are_chosen_in_a_tree_by_pattern_and_by_size(
         await until(lambda: dialog.sum.text() == "2 of 8 files, 2.0 kB")
         QTest.keyClick(dialog.only, Qt.Key.Key_Return)
         await until(lambda: sorted(set(server.asked)) == ["/img/1.png", "/img/2.png"])
-        await until(lambda: settled(page) and "6 files of them not here" in page.facts.figures.text())
+        await until(lambda: settled(page) and "6 of them not here" in page.facts.figures.text())
 
         dialog = await opened(window, page)
         QTest.mouseClick(dialog.limit, LEFT)
         dialog.largest.setValue(1)
         await until(lambda: dialog.sum.text() == "5 of 6 files, 1.0 kB")
         QTest.mouseClick(dialog.fetch, LEFT)
-        await until(lambda: settled(page) and "1 file of them not here" in page.facts.figures.text())
+        await until(lambda: settled(page) and "1 of them not here" in page.facts.figures.text())
         assert "/img/raw/big.tif" not in server.asked
         dialog = await opened(window, page)
         assert dialog.model is not None
@@ -184,7 +184,7 @@ def test_what_failed_is_told_and_tried_again_alone(
         server.files |= lost
         server.asked.clear()
         QTest.mouseClick(buttons["Try these again"], LEFT)
-        await until(lambda: not notes(page) and settled(page) and "1 file of them" in page.facts.figures.text())
+        await until(lambda: not notes(page) and settled(page) and "1 of them" in page.facts.figures.text())
         assert sorted(server.asked) == ["/1.txt", "/3.txt"], "neither what is here nor what was not wanted"
         await window.bridge.stop()
 

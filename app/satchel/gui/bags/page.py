@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from satchel.core import words
 from satchel.core.errors import SatchelError
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from satchel.gui.window import MainWindow
 
 LEVELS = (
-    ("full", "Every checksum (thorough)"),
+    ("full", "Every checksum"),
     ("fast", "Sizes only (fast)"),
-    ("completeness", "Whether all files are there"),
-    ("structure", "Only how it is built"),
+    ("completeness", "Are all files there"),
+    ("structure", "Structure only"),
 )
 
 
@@ -73,7 +73,7 @@ class BagsPage(QWidget):
         for value, title in LEVELS:
             self.level.addItem(title, value)
         self.level.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.level.setMinimumContentsLength(9)
+        self.level.setMinimumContentsLength(11)
         self.level.setCurrentIndex(max(0, self.level.findData(window.settings.bag_level)))
         self.level.activated.connect(self._level_chosen)
         how = label("How &thorough", role="muted")
@@ -84,7 +84,11 @@ class BagsPage(QWidget):
         head = PageHead("Bags", "Is anything missing, was anything changed?", how, self.level, against, self.profile)
 
         head.subtitle.setWordWrap(True)
-        head.subtitle.setMinimumWidth(110)
+        head.subtitle.setMinimumWidth(80)
+        line = head.layout()
+        if isinstance(line, QHBoxLayout):
+            line.setStretch(0, 1)  # all the room there is, before it is wrapped
+            line.setStretch(1, 0)
         self.drop = DropZone(
             "Drop a bag here to check it",
             "A folder or an archive (zip, tgz, tar, tar.bz2, tar.xz), or many at once. Click to choose.",
