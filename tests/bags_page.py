@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox_process import SandboxProcess, environment
 from satchel.gui.bags.page import BagsPage
 
 
@@ -53,3 +56,23 @@ def kinds(page: BagsPage) -> list[tuple[str, str]]:
     """The kinds of problems, and how many there are of each."""
     model = page.problems.model
     return [(model.index(row, 0).data(), model.index(row, 1).data()) for row in range(model.rowCount())]
+
+
+def exported(sandbox: SandboxProcess, out: Path) -> Path:
+    """A bag whose files are still on the server."""
+    out.mkdir()
+    command = [sys.executable, "-m", "satchel", "export", sandbox.host, sandbox.catalog, "--rid", sandbox.root]
+    command += [
+        "--out",
+        str(out),
+        "--archive",
+        "none",
+        "--ca",
+        sandbox.ca,
+        "--credential",
+        sandbox.credential,
+        "--json",
+    ]
+    subprocess.run(command, env=environment(out.parent / "cli"), check=True, capture_output=True)
+    (bag,) = out.iterdir()
+    return bag

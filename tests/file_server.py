@@ -21,7 +21,7 @@ class FileServer:
 
     Attributes:
         files: by path.
-        cookie: what a request's Cookie header must hold; empty: nothing.
+        cookie: what a request's Cookie header must hold (`webauthn=...`), given to who signs in; empty: nothing.
         pieces: bytes that are sent in one go, with a pause after each; 0: all at once.
     """
 
@@ -38,6 +38,8 @@ class FileServer:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request."""
+        if request.path == "/authn/session":
+            return self._session(request)
         self.asked.append(request.path)
         if self.cookie and self.cookie not in request.headers.get("Cookie", ""):
             raise web.HTTPUnauthorized
@@ -60,6 +62,13 @@ class FileServer:
             if self.pieces:
                 await asyncio.sleep(0.05)
         return response
+
+    def _session(self, request: web.Request) -> web.Response:
+        """Who comes with a password gets the cookie."""
+        if request.method != "POST" and self.cookie not in request.headers.get("Cookie", ""):
+            raise web.HTTPNotFound
+        session = {"client": {"id": "ada", "display_name": "Ada"}, "attributes": [], "expires": "2999-01-01 00:00:00"}
+        return web.json_response(session, headers={"Set-Cookie": f"{self.cookie}; Path=/; Secure"})
 
 
 @contextmanager

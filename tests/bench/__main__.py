@@ -1,6 +1,7 @@
 """`make bench`: Satchel beside its peers, on this machine, in the same run.
 
-    python -m bench [export] [fetch] [window] [startup] [sandbox] [spec] [validate] [archive] [clone] [--runs N]
+    python -m bench [export] [fetch] [window] [problems] [startup] [sandbox] [spec] [validate] [archive] [clone]
+                    [--runs N]
 
 Runs are interleaved (ours, theirs, ours, theirs, ...) and medians are printed with their spread, for these machines are
 noisy. Nothing is asserted: a figure that misses its goal is printed as a miss.
@@ -12,12 +13,13 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import archive, clone, export, fetch, sandbox, spec, startup, validate, window
+from bench import archive, clone, export, fetch, problems, sandbox, spec, startup, validate, window
 
 BENCHES: dict[str, Callable[[int], None]] = {
     "export": export.main,
     "fetch": fetch.main,
     "window": window.main,
+    "problems": problems.main,
     "startup": startup.main,
     "sandbox": sandbox.main,
     "spec": spec.main,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QTest
 
 from bag_maker import make_bag
 from bags_page import settled
+from file_keyring import FileKeyring
 from file_server import FileServer, file_server
 from gui_helpers import until
 from satchel.gui.bags.fetch import FetchDialog
 from satchel.gui.bags.fetch_tree import FetchModel
 from satchel.gui.bags.fetched import FailuresWindow
 from satchel.gui.bags.page import BagsPage
+from satchel.gui.sign_in import SignInDialog
 from satchel.gui.widgets.notices import Notice
 from satchel.gui.window import MainWindow
 
@@ -258,6 +262,47 @@ def test_a_queue_is_repaired_with_one_click_and_what_it_asks_is_answered_for_all
         await until(lambda: page.queue.head.remark.text() == "All 4 checked: 4 not valid", 60)
         assert verdicts() == ["The bag is not valid; 1 file could not be fetched"] * 4
         assert not page.questions.isVisible()
+        await window.bridge.stop()
+
+    in_loop(body)
+
+
+@pytest.fixture
+def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A keyring in a file, for this process and for those that run jobs."""
+    file = tmp_path / "keyring.json"
+    monkeypatch.setenv("TEST_KEYRING", str(file))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "file_keyring.FileKeyring")
+    tests = str(Path(__file__).resolve().parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], tests]))
+    before = keyring.get_keyring()
+    keyring.set_keyring(FileKeyring())
+    yield file
+    keyring.set_keyring(before)
+
+
+def test_one_signs_in_where_a_host_asks_and_fetching_goes_on(
+    window: MainWindow, page: BagsPage, in_loop: InLoop, tmp_path: Path, server: FileServer, ring: Path
+) -> None:
+    bag = holey(server, tmp_path / "bag", {f"{n}.txt": b"content %d" % n for n in range(3)})
+    server.cookie = "webauthn=good"
+
+    async def body() -> None:
+        page.check(bag)
+        dialog = await opened(window, page)
+        QTest.mouseClick(dialog.fetch, LEFT)
+        await until(lambda: notes(page) and settled(page), 50)
+        (note,) = notes(page)
+        assert "A sign-in is needed: 3 files" in note.hint.text()
+        buttons = {b.accessibleName(): b for b in note.findChildren(type(page.card.again))}
+        QTest.mouseClick(buttons[f"Sign in to {server.served.host}…"], LEFT)
+        (sign_in,) = [d for d in window.findChildren(SignInDialog) if d.isVisible()]
+        QTest.keyClicks(sign_in.user, "ada")
+        QTest.keyClicks(sign_in.password, "secret")
+        QTest.mouseClick(sign_in.sign_in_button, LEFT)
+        await until(lambda: settled(page) and page.card.title.text() == "The bag is valid and complete", 50)
+        assert not notes(page)
+        assert "webauthn=good" in ring.read_text()
         await window.bridge.stop()
 
     in_loop(body)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Coroutine
@@ -18,9 +16,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from test_widgets import drop
 
-from bags_page import a_bag, kinds, settled, spoiled
+from bags_page import a_bag, exported, kinds, settled, spoiled
 from gui_helpers import until
-from sandbox_process import SandboxProcess, environment
+from sandbox_process import SandboxProcess
 from satchel.gui.bags.compare import CompareWindow
 from satchel.gui.bags.fetch import FetchDialog
 from satchel.gui.bags.page import BagsPage
@@ -142,26 +140,6 @@ def test_a_queue_can_be_stopped(window: MainWindow, page: BagsPage, in_loop: InL
         await window.bridge.stop()
 
     in_loop(body)
-
-
-def exported(sandbox: SandboxProcess, out: Path) -> Path:
-    """A bag whose files are still on the server."""
-    out.mkdir()
-    command = [sys.executable, "-m", "satchel", "export", sandbox.host, sandbox.catalog, "--rid", sandbox.root]
-    command += [
-        "--out",
-        str(out),
-        "--archive",
-        "none",
-        "--ca",
-        sandbox.ca,
-        "--credential",
-        sandbox.credential,
-        "--json",
-    ]
-    subprocess.run(command, env=environment(out.parent / "cli"), check=True, capture_output=True)
-    (bag,) = out.iterdir()
-    return bag
 
 
 def test_a_bag_is_looked_at_completed_and_then_whole(
