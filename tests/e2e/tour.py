@@ -58,8 +58,8 @@ class Tour:
         await self._choose_options(wizard)
         await self._export(wizard)
         await self._check(wizard)
-        await self._look_inside()
         await self._other_pages()
+        await self._look_inside()
 
     # -- the stations -----------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Tour:
         self._say(f"checked it in the window: {verdict}")
 
     async def _look_inside(self) -> None:
-        bags = cast(BagsPage, self.window.page("bags"))
+        bags = cast(BagsPage, self.window.show_page("bags"))
         await until(bags.facts.isVisible, SLOW)
         QTest.mouseClick(bags.facts.look, LEFT)
         (inside,) = self.window.findChildren(InsideWindow)
@@ -197,23 +197,21 @@ class Tour:
         self._say(f"looked inside: {inside.graph.note.text()}, and went from a subject to its study")
         QTest.keyClick(inside, Qt.Key.Key_Escape)
         await until(lambda: not self.window.findChildren(InsideWindow))
-        self.window.activateWindow()  # as a desktop does; the offscreen platform has none
-        await until(self.window.isActiveWindow)
 
     async def _other_pages(self) -> None:
         window = self.window
-        QTest.keyClick(window, Qt.Key.Key_4, CONTROL)
+        QTest.keyClick(window, Qt.Key.Key_5, CONTROL)
         activity = cast(ActivityPage, window.page("activity"))
         await until(lambda: window.current_page == "activity" and activity.panel.view is not None)
         activity.show_job(next(v.id for v in window.bridge.jobs.views() if v.kind == "export"))
         QTest.mouseClick(activity.panel.log_button, LEFT)
         await until(lambda: activity.panel.log.toPlainText())
         await self._picture("activity")
-        QTest.keyClick(window, Qt.Key.Key_5, CONTROL)
+        QTest.keyClick(window, Qt.Key.Key_6, CONTROL)
         await until(lambda: window.current_page == "settings")
         await self._picture("settings")
         window.menus.actions["theme-dark"].trigger()
-        for name, key in (("home", Qt.Key.Key_1), ("catalog", Qt.Key.Key_2), ("activity", Qt.Key.Key_4)):
+        for name, key in (("home", Qt.Key.Key_1), ("catalog", Qt.Key.Key_2), ("activity", Qt.Key.Key_5)):
             QTest.keyClick(window, key, CONTROL)
             await until(lambda name=name: window.current_page == name)
             await self._picture(f"{name}-dark")

@@ -268,6 +268,11 @@ class TablePane(QWidget):
         if count:
             self.view.go_to_row(0)
 
+    def end(self) -> None:
+        """The window is closed: whatever is heard of from now on, nobody is there to see it."""
+        self.stop()
+        self._records = None
+
     def _forget(self, next_: View | None) -> None:
         """Of millions of rows an order takes room on the disk. Rows that a link led to can be gone back to."""
         old = self._view
@@ -374,6 +379,8 @@ class TablePane(QWidget):
                 self.view.fit_columns()
 
     def _failed(self, fault: BaseException) -> None:
+        if self._records is None:
+            return
         self.model.failed()
         clear(self._notices)
         self._notices.addWidget(ErrorCard(as_error(fault)))

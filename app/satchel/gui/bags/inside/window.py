@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeyEvent, QKeySequence, QShortcut
@@ -40,7 +40,7 @@ from satchel.gui.widgets.states import BusyLine, EmptyState, ErrorCard, as_error
 from satchel.gui.widgets.text import CopyLabel, label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from satchel.core.bags.inside.opening import Inside, Shown, Text
     from satchel.core.bags.inside.records import Records, View
@@ -113,7 +113,8 @@ class InsideWindow(QDialog):
         self._ahead: list[Place] = []
         self._now: Place | None = None
         self._links: Done | None = None
-        self._quiet = False
+        self._quiet = self._closed = False
+        self._reading: list[Spawned] = []
         self.setWindowTitle(f"{Path(path).name} – inside")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumSize(QSize(760, 480))
@@ -224,7 +225,7 @@ class InsideWindow(QDialog):
         self.tree.setFocus()
         self._buttons("")
         window.ended.connect(self.close)  # so that nothing that was taken out is left behind
-        self._opening = spawn(self._open_inside(), "look into a bag", self._failed)
+        self._opening = self._spawn(self._open_inside(), "look into a bag", self._failed)
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
@@ -255,7 +256,7 @@ class InsideWindow(QDialog):
 
     def _links_begin(self, inside: Inside) -> None:
         self.graph.busy.wait_for("Looking for tables and what links them")
-        spawn(self._find_links(inside), "links", self._no_links)
+        self._spawn(self._find_links(inside), "links", self._no_links)
 
     async def _find_links(self, inside: Inside) -> None:
         self._links = await self._bridge.call(source.graph, inside)
@@ -276,7 +277,7 @@ class InsideWindow(QDialog):
         self._bridge.finish(source.close, self._inside)
         place, self._inside, self._now = self._now, None, None
         self.stack.setCurrentWidget(self.nothing)
-        self._opening = spawn(self._open_again(place), "look into a bag again", self._failed)
+        self._opening = self._spawn(self._open_again(place), "look into a bag again", self._failed)
 
     async def _open_again(self, place: Place | None) -> None:
         await self._open_inside()
@@ -284,8 +285,9 @@ class InsideWindow(QDialog):
             self._show(Place(place.kind, place.path))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.table.stop()
-        for running in (self._opening, self._showing):
+        self._closed = True
+        self.table.end()
+        for running in (*self._reading, self._opening, self._showing):
             if running is not None:
                 running.cancel()
         if self._inside is not None:
@@ -293,12 +295,24 @@ class InsideWindow(QDialog):
             self._inside = None
         super().closeEvent(event)
 
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str, failed: Callable[[BaseException], None]) -> Spawned:
+        """Have something read that ends with this window."""
+
+        def told(fault: BaseException) -> None:
+            if not self._closed:
+                failed(fault)
+
+        self._reading = [running for running in self._reading if not running.done]
+        spawned = spawn(work, name, told)
+        self._reading.append(spawned)
+        return spawned
+
     # -- the tree ---------------------------------------------------------------------------------------------------
 
     def _children(self, path: str, first: int) -> None:
         if self._inside is not None:
             reading = self._read_children(self._inside, path, first, self.field.text().strip())
-            spawn(reading, "read a folder", partial(self._children_failed, path))
+            self._spawn(reading, "read a folder", partial(self._children_failed, path))
 
     async def _read_children(self, inside: Inside, path: str, first: int, text: str) -> None:
         found: Children = await self._bridge.call(source.children, inside, path, first, text if self.model.flat else "")
@@ -386,7 +400,7 @@ class InsideWindow(QDialog):
 
             self.title.set_text(one_line(place.path))
             self._choose_in_tree(place.path)
-            self._showing = spawn(self._show_file(inside, place), "show a file", self._failed)
+            self._showing = self._spawn(self._show_file(inside, place), "show a file", self._failed)
         self._buttons(place.path)
 
     def _choose_in_tree(self, path: str) -> None:
@@ -456,11 +470,12 @@ class InsideWindow(QDialog):
 
     def _follow(self, link: Link, values: list[str]) -> None:
         if self._inside is not None:
-            self._showing = spawn(self._go_along(self._inside, link, values, there=True), "follow a link", self._failed)
+            going = self._go_along(self._inside, link, values, there=True)
+            self._showing = self._spawn(going, "follow a link", self._failed)
 
     def _referring(self, link: Link, values: list[str]) -> None:
         if self._inside is not None:
-            self._showing = spawn(
+            self._showing = self._spawn(
                 self._go_along(self._inside, link, values, there=False), "go back a link", self._failed
             )
 
@@ -475,7 +490,7 @@ class InsideWindow(QDialog):
 
     def _more_text(self, path: str, first: int) -> None:
         if self._inside is not None:
-            spawn(self._add_text(self._inside, path, first), "read more of a text", self._failed)
+            self._spawn(self._add_text(self._inside, path, first), "read more of a text", self._failed)
 
     async def _add_text(self, inside: Inside, path: str, first: int) -> None:
         found: Text = await self._bridge.call(source.more_text, inside, path, first)
