@@ -134,3 +134,15 @@ def test_a_check_against_a_server_tries_every_query(terminal: Terminal, tmp_path
     found = terminal.json("spec", "check", str(file), box.host, box.catalog, *terminal.admin, status=2)["findings"]
     assert [f["code"] for f in found] == ["env-empty", "empty-download", "query-fails"]
     assert [f["line"] for f in found] == [10, 16, 23]
+
+
+def test_all_rows_of_a_table_without_a_template_for_many(terminal: Terminal) -> None:
+    """The demo's templates are for one record; without --rid they do for all rows, and so does Chaise's default."""
+    made = terminal.json(*words(terminal, "--table", "eye:Study", "--out", str(terminal.out)))
+    assert Path(made["archive"]).name == "Study.zip"
+    rows = {t["table"]: t["rows"] for t in made["tables"]}
+    assert rows["Study.csv"] == 2
+    assert rows["Subject.csv"] == 60
+    default = terminal.json(*words(terminal, "--table", "eye:Subject", "--out", str(terminal.out)))
+    assert {t["table"]: t["rows"] for t in default["tables"]}["Subject.csv"] == 60
+    assert default["valid"]

@@ -172,3 +172,15 @@ async def test_a_long_query_that_chaise_leaves_out_is_run_and_told(sandbox: Sand
     result = await SpecJob(sandbox, tmp_path / "ours", document).run()
     assert result.rows == 1
     assert "long-path" in [w.code for w in result.warnings]
+
+
+async def test_a_query_that_no_server_takes_is_left_out_aloud(sandbox: SandboxProcess, tmp_path: Path) -> None:
+    rids = ",".join(f"9-{n:04d}" for n in range(1, 700))
+    document = bagged(
+        step("csv", f"/entity/eye:Subject/RID=any({rids})", "Subject"),
+        step("csv", "/entity/eye:Clinic@sort(RID)", "Clinic"),
+    )
+    result = await SpecJob(sandbox, tmp_path, document).run()
+    assert [o.path for o in result.outputs] == ["Clinic.csv"]
+    assert not result.complete
+    assert "servers take 4,037" in result.problems[0].message

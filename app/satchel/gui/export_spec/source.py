@@ -40,6 +40,8 @@ async def templates(
         _keep(host, catalog, model)
         found = model.tables[TableName.parse(table)]
         offered = templates_of(model, notes, found, DETAILED if rid else COMPACT)
+        if not offered.templates and not rid:
+            offered = templates_of(model, notes, found, DETAILED)
         name = chaise.display_name(model, notes, found)
         specs = []
         remarks = list(offered.dropped)

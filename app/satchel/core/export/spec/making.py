@@ -82,7 +82,11 @@ async def spec_of(
             holder = await pinned.entity_rid(rid)
             if holder != found.name:
                 raise SatchelError(Kind.USAGE, f"{rid} is a record of {holder}, not of {table}.", "Name that table.")
-        template = which(templates_of(model, annotations, found, DETAILED if rid else COMPACT))
+        offers = templates_of(model, annotations, found, DETAILED if rid else COMPACT)
+        if not offers.templates and not rid:
+            # Chaise has none for many rows then; what is made for one record does for all of them as well.
+            offers = templates_of(model, annotations, found, DETAILED)
+        template = which(offers)
         name = chaise.display_name(model, annotations, found)
         return make_spec(template, session.host, catalog, found, rid, name)
 

@@ -176,16 +176,19 @@ class Queries:
             raise ConfigurationError(f"The query {query[:60]!r} does not begin with a slash", "", where)
         return query
 
-    def _length(self, step: Step, query: str) -> None:
-        """A query that Chaise would leave out is run and told; one that no server takes is refused."""
+    def _fits(self, step: Step, query: str) -> bool:
+        """A query that Chaise would leave out is run and told; one that no server takes is left out aloud."""
         size = len((self.catalog.path + escaped(query)).partition("?")[0])
         where = f"{step.where}/processor_params/query_path"
         if size > LONGEST_PATH:
-            raise ConfigurationError(
-                f"The query has {size:,} characters, and servers take {LONGEST_PATH:,}",
-                "Split it, or select by a foreign key instead of naming all rows.",
-                where,
+            output = step.text("output_path") or step.where
+            message = (
+                f"The query of {output} has {size:,} characters, and servers take {LONGEST_PATH:,}: it is left out."
             )
+            hint = "Split it, or select by a foreign key instead of naming all rows."
+            self.context.warn("too-long-path", message, where=where, hint=hint)
+            self.problems.append(AssetProblem(table=output, rid="", url="", reason="unusable", message=message))
+            return False
         if len(query) - 1 > CHAISE_LONGEST:
             self.context.warn(
                 "long-path",
@@ -193,13 +196,15 @@ class Queries:
                 "button would have left it out without a word; here it is run.",
                 where=step.where,
             )
+        return True
 
     def _bind(self, number: int, step: Step) -> _Bound | None:
         query = self._query(step)
         if not query:
             self.context.warn("no-query", f"{step.where} has no query, so it makes nothing.", where=step.where)
             return None
-        self._length(step, query)
+        if not self._fits(step, query):
+            return None
         bound = _Bound(number, step, query)
         if step.kind not in EXTENSIONS:
             # What rows call their files is filled in later, with the values as they are now.
