@@ -88,6 +88,20 @@ def test_the_service_is_asked_by_checksum(house: Lab, layout: str) -> None:
         assert made["locations"][0].endswith(f"/Dataset_{house.dataset}.zip")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--server-side", "--materialize"],
+        ["--server-side", "--vocabularies", "used"],
+        ["--layout", "deriva-ml", "--untick", "eye:Clinic"],
+    ],
+)
+def test_choices_that_do_not_go_together_are_refused(house: Lab, words: list[str]) -> None:
+    minter = house.person()
+    assert minter.json(*house.words(minter, *words), status=2)["kind"] == "usage"
+    assert house.minted() == []
+
+
 def versions(house: Lab, dataset: str) -> list[dict[str, str]]:
     with Peer(house.sandbox) as peer:
         path = f"/ermrest/catalog/{house.sandbox.catalog}/entity/deriva-ml:Dataset_Version/Dataset={dataset}@sort(RID)"

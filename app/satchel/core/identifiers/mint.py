@@ -30,7 +30,7 @@ from satchel.core.errors import Kind, SatchelError
 from satchel.core.export import runner as export
 from satchel.core.export.datasets import run as datasets
 from satchel.core.export.datasets.request import DatasetRequest
-from satchel.core.export.request import ExportRequest, ExportResult
+from satchel.core.export.request import ExportRequest, ExportResult, Offers
 from satchel.core.export.spec.request import SpecResult
 from satchel.core.identifiers import keys, version
 from satchel.core.identifiers.asking import asking, resolve
@@ -68,6 +68,7 @@ async def run(request: MintRequest, context: Context) -> MintResult:
     Raises:
         SatchelError: something that the person must know or do; what was done is kept for resuming.
     """
+    _must_fit(request)
     try:
         if request.way == "server":
             from satchel.core.identifiers.by_server import by_server
@@ -76,6 +77,23 @@ async def run(request: MintRequest, context: Context) -> MintResult:
         return await Mint(request, context).run()
     except StoppedError:
         raise asyncio.CancelledError from None
+
+
+def _must_fit(request: MintRequest) -> None:
+    """Refuse choices that the wanted kind of bag does not know, rather than leave them out without a word."""
+    fixed = request.way == "server" or request.layout == "deriva-ml"
+    if fixed and request.offers != Offers():
+        raise SatchelError(
+            Kind.USAGE,
+            "A bag as deriva-ml makes it holds what deriva-ml chooses; tables cannot be left out or added.",
+            "Leave these choices out, or have the complete bag made on this computer.",
+        )
+    if request.way == "server" and request.materialize:
+        raise SatchelError(
+            Kind.USAGE,
+            "The export service lists files by their addresses and does not put them into the bag.",
+            "Leave --materialize out, or have the bag made on this computer (without --server-side).",
+        )
 
 
 class Mint:
