@@ -31,12 +31,12 @@ class VerdictCard(Card):
         self.text = selectable(label("", role="muted", wrap=True))
         self.path = CopyLabel("", "Bag", "caption", "muted")
         self.checks = CopyLabel("", "Checked", "caption", "muted")
-        self.resume = button("&Resume", icon="play", primary=True)
+        self.resume = button("Res&ume", icon="play", primary=True)
         self.repair = button(
             "&Repair", icon="drop", primary=True, tip="Fetch the changed, damaged and lost files anew, and nothing else"
         )
-        self.full = button("Check every &checksum", icon="check-bag", primary=True)
-        self.make = button("&Make a bag of it…", icon="plus", primary=True)
+        self.full = button("Check every chec&ksum", icon="check-bag", primary=True)
+        self.make = button("Make a &bag of it…", icon="plus", primary=True)
         self.again = button("Check again", icon="refresh")
         self.open = button("Open folder", icon="folder")
         words = QVBoxLayout()

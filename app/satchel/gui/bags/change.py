@@ -29,7 +29,7 @@ class ChangeWindow(FormWindow):
             "&Change the bag",
         )  # fmt: skip
         self.draft = ChangeDraft(found.path, list(found.info), found.algorithms, algorithms=found.algorithms)
-        self.anew = QCheckBox("Compute all checksums &anew, and list what is in data/ now")
+        self.anew = QCheckBox("Compute all checksums a&new, and list what is in data/ now")
         self.anew.toggled.connect(self.look)
         warned = "What was changed or damaged since the bag was made counts as right from then on. Check the bag first."
         self.body.addWidget(Section("What the bag says of itself (bag-info)"))

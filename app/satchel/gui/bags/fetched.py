@@ -125,7 +125,7 @@ def notice(
         button(f"Sign in to {host}…", partial(sign_in, host), icon="key", primary=True)
         for host in hosts_to_sign_in(result)[:HOSTS]
     ]
-    buttons.append(button("&Try these again", again, icon="refresh", primary=not buttons))
+    buttons.append(button("Tr&y these again", again, icon="refresh", primary=not buttons))
     buttons.append(button("Sho&w them", show, icon="detail"))
     reasons: dict[str, int] = {}
     for problem in result.problems:

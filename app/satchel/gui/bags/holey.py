@@ -61,7 +61,7 @@ class HoleyDialog(Dialog):
         self.only.setAccessibleName("Only files like")
         self.only.setPlaceholderText("all, or patterns such as assets/Image/*; *.csv")
         self.read = QCheckBox("&Read each file from its server whole, and compare its checksums")
-        self.private = QCheckBox("Ask this computer and its &local network, too")
+        self.private = QCheckBox("Ask this computer and its local &network, too")
         self.problem = label("", role="danger", wrap=True)
         lists = ["Lists (*.csv *.tsv *.json)", "All files (*)"]
         choose = button("Choose…", partial(self.table.choose, QFileDialog.FileMode.ExistingFile, lists))

@@ -79,7 +79,7 @@ class BagsPage(QWidget):
         how = label("How &thorough", role="muted")
         how.setBuddy(self.level)
         self.profile = ProfileBox(window.settings, window.save_settings)
-        against = label("&Profile", role="muted")
+        against = label("Pr&ofile", role="muted")
         against.setBuddy(self.profile)
         head = PageHead("Bags", "Is anything missing, was anything changed?", how, self.level, against, self.profile)
 

@@ -35,7 +35,7 @@ class CheckProgress(Card):
         self.title = label("", "strong")
         self.figures = label("", role="muted")
         self.cancel = button("Cancel", self.cancelled.emit, icon="stop")
-        self.pause = button("&Pause", self.cancelled.emit, icon="pause", tip="What is fetched stays; go on at any time")
+        self.pause = button("P&ause", self.cancelled.emit, icon="pause", tip="What is fetched stays; go on at any time")
         head = row(Spinner(20), self.title, None, self.figures, self.pause, self.cancel, spacing=SPACE_3)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)

@@ -45,7 +45,7 @@ class Questions(QWidget):
         """Answers, and when they were given last."""
         self.notice: Notice | None = None
         self.answers: dict[str, QPushButton] = {}
-        self.alike = QCheckBox("&Answer the same for all other bags that ask this")
+        self.alike = QCheckBox("Ans&wer the same for all other bags that ask this")
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(SPACE_2)

@@ -48,20 +48,20 @@ class QueuePane(QWidget):
         again.triggered.connect(lambda: self.again_wanted.emit(self._selected()))
         self.view.row_actions = [again]
         self.repair = button(
-            "&Repair",
+            "Repair",
             lambda: self.repair_wanted.emit(self._bad()),
             icon="drop",
             primary=True,
             tip="Fetch the changed, damaged and lost files of these bags anew, and nothing else",
         )
         self.fetch = button(
-            "&Fetch missing",
+            "Fetch missing",
             lambda: self.fetch_wanted.emit(self._incomplete()),
             icon="drop",
             tip="Fetch all that the bags list and that is not here",
         )
-        self.stop = button("S&top", self.stop_wanted.emit, icon="stop", tip="Check no more of them")
-        self.save = button("Sa&ve one report…", self.save_wanted.emit, icon="file")
+        self.stop = button("Stop", self.stop_wanted.emit, icon="stop", tip="Check no more of them")
+        self.save = button("Save one report…", self.save_wanted.emit, icon="file")
         self.head = Section("Queue", "", self.repair, self.fetch, self.stop, self.save)
         self.head.remark.setWordWrap(True)
         line = self.head.layout()
@@ -86,7 +86,7 @@ class QueuePane(QWidget):
         self.save.setEnabled(any(line.result is not None for line in lines))
         for made, found, text in ((self.repair, self._bad(), "Repair"), (self.fetch, self._incomplete(), "Fetch for")):
             made.setVisible(bool(found))
-            made.setText(f" &{text} {words.count(len(found))} {'bag' if len(found) == 1 else 'bags'}")
+            made.setText(f" {text} {words.count(len(found))} {'bag' if len(found) == 1 else 'bags'}")
             made.setAccessibleName(made.text().replace("&", "").strip())
         if first:
             self.view.fit_columns()
