@@ -233,6 +233,21 @@ def test_what_cannot_be_received_is_said_in_its_place(
     in_loop(body)
 
 
+def test_from_a_dataset_on_the_catalog_page(house: Lab, window: MainWindow, person: Path, in_loop: InLoop) -> None:
+    async def body() -> None:
+        window.open_record(house.server.host, house.sandbox.catalog, house.dataset)
+        page: Any = window.page("catalog")
+        await until(lambda: page.detail.mint.isVisible(), 40)
+        QTest.mouseClick(page.detail.mint, LEFT)
+        await until(lambda: [w for w in window.findChildren(MintWizard) if w.isVisible()])
+        wizard = window.findChildren(MintWizard)[0]
+        await until(lambda: wizard.flow.draft.version)
+        assert wizard.flow.draft.dataset == house.dataset
+        await end(window)
+
+    in_loop(body)
+
+
 def test_what_is_missing_is_said_and_keys_go_into_the_keyring(
     house: Lab, window: MainWindow, person: Path, in_loop: InLoop
 ) -> None:

@@ -32,6 +32,10 @@ LONGEST = 20_000
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg", ".tif", ".tiff", ".ico", ".ppm", ".pgm")
 
 
+DATASETS = "deriva-ml:Dataset"
+"""The table whose records can get identifiers."""
+
+
 class DetailPane(QWidget):
     """The record that the cursor is on."""
 
@@ -39,6 +43,8 @@ class DetailPane(QWidget):
     """The RID of the record from which a clone is to be made."""
     export_wanted = Signal(str)
     """The RID of the record that is to be exported with what belongs to it."""
+    mint_wanted = Signal(str)
+    """The RID of the dataset that is to get an identifier."""
     link = Signal(object, str, str)
     """Go to a table (TableName) and show the rows with a value: table, column, value."""
 
@@ -59,6 +65,10 @@ class DetailPane(QWidget):
         self.clone.setAccessibleName("Clone what belongs to this record")
         self.clone.setToolTip("Make a catalog of this record and everything that belongs to it (Ctrl+L)")
         self.clone.clicked.connect(lambda: self.clone_wanted.emit(self._rid))
+        self.mint: QPushButton = button("Min&t an identifier…", icon="key")
+        self.mint.setAccessibleName("Mint an identifier for this dataset")
+        self.mint.setToolTip("Give a version of this dataset a citable identifier (Ctrl+M)")
+        self.mint.clicked.connect(lambda: self.mint_wanted.emit(self._rid))
         self.export.clicked.connect(lambda: self.export_wanted.emit(self._rid))
         self.picture = Picture("Picture of the chosen record")
         self.picture_note = label("", "caption", "muted", wrap=True)
@@ -83,6 +93,7 @@ class DetailPane(QWidget):
         body.addLayout(head)
         body.addWidget(self.export)
         body.addWidget(self.clone)
+        body.addWidget(self.mint)
         body.addWidget(self.busy)
         body.addWidget(self.picture)
         body.addWidget(self.picture_note)
@@ -126,6 +137,7 @@ class DetailPane(QWidget):
         self.rid.setVisible(bool(found.rid))
         self.export.setVisible(bool(found.rid))
         self.clone.setVisible(bool(found.rid))
+        self.mint.setVisible(bool(found.rid) and str(table.name) == DATASETS)
         clear(self._fields)
         for column in model.columns:
             value = model.value(number, column.name)

@@ -92,6 +92,7 @@ class CatalogPage(QWidget):
         self.rows.localize_wanted.connect(self._localize)
         self.detail.export_wanted.connect(self._export)
         self.detail.clone_wanted.connect(self._clone)
+        self.detail.mint_wanted.connect(self._mint)
         self.detail.link.connect(self._follow)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
@@ -219,6 +220,10 @@ class CatalogPage(QWidget):
     def _export(self, rid: str) -> None:
         if self._opened is not None:
             self._window.start_export(self._opened.host, self._opened.catalog.id, rid)
+
+    def _mint(self, rid: str) -> None:
+        if self._opened is not None:
+            self._window.mint(self._opened.host, self._opened.catalog.id, rid)
 
     def _localize(self, table: str, rid: str) -> None:
         if self._opened is not None:
