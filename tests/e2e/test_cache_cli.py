@@ -67,6 +67,16 @@ def test_two_at_once_make_it_once(tmp_path: Path, slow_sandbox: SandboxProcess) 
     assert first == second
 
 
+def test_a_cache_that_cannot_be_used_is_no_hindrance(terminal: Terminal) -> None:
+    box = terminal.sandbox
+    folder = terminal.out.parent / "home" / "cache"
+    folder.mkdir(parents=True)
+    (folder / "exports").write_text("a file where a folder is needed")
+    made = terminal.json(*words(terminal, "a", "--dataset", box.dataset, "--version", "1.0.0"))
+    assert (made["valid"], made["cached"]) == (True, False)
+    assert "cache-unusable" in {warning["code"] for warning in made["warnings"]}
+
+
 def test_damage_is_found_and_the_bag_made_anew(terminal: Terminal) -> None:
     box = terminal.sandbox
     first = terminal.json(*words(terminal, "a", "--dataset", box.dataset))

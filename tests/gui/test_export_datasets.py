@@ -118,6 +118,13 @@ def test_a_dataset_is_estimated_exported_and_comes_from_the_cache_the_next_time(
         assert first.read_bytes() == second.read_bytes()
         with zipfile.ZipFile(second) as archive:
             assert archive.testzip() is None
+        wizard.close()
+        await until(lambda: not window.findChildren(ExportWizard))
+        window.start_export(sandbox.host, sandbox.catalog, sandbox.root)
+        await until(lambda: [w for w in window.findChildren(ExportWizard) if w.isVisible()])
+        wizard = window.findChildren(ExportWizard)[0]
+        await until(lambda: wizard.flow.size is not None)
+        assert wizard.preview.isVisible(), "a record that is named is exported as one"
         await closed(window)
 
     in_loop(body)

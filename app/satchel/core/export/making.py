@@ -99,6 +99,13 @@ async def _cached(
         return await make()
     check_folder(request.out)
     cache = Cache(Home.find())
+    try:
+        await asyncio.to_thread(cache.ready)
+    except OSError as error:
+        context.warn(
+            "cache-unusable", f"The cache cannot be used ({error}).", hint="The bag is made all the same, and not kept."
+        )
+        return await make()
     with context.stage("cache", "Look among the bags that were made before") as stage:
         async with Session.open(request.host, request.access, log=context.log) as session:
             person = await still_signed_in(session)

@@ -13,6 +13,7 @@ An entry appears by one rename and goes by one, so that what is there is whole.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -109,6 +110,13 @@ class Cache:
     def folder(self) -> Path:
         """Where the entries are."""
         return self._bags
+
+    def ready(self) -> None:
+        """Make the folders. Raises OSError where that cannot be."""
+        self._home.private(self._bags)
+        self._home.private(self._locks)
+        if not os.access(self._bags, os.W_OK | os.X_OK) or not os.access(self._locks, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "It cannot be written", str(self._bags))
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

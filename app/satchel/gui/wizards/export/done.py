@@ -94,7 +94,8 @@ class DonePage(WizardPage):
         files = sum(table.assets for table in result.tables)
         size = sum(table.asset_bytes for table in result.tables)
         tables = sum(1 for table in result.tables if table.rows)
-        said = f"{words.count(result.rows, 'rows')} in {words.count(tables, 'tables')}"
+        held = "tables" if view.kind == "export" else "files of records"  # deriva-ml has one for each path to a table
+        said = f"{words.count(result.rows, 'rows')} in {words.count(tables, held)}"
         if files:
             said += f", {words.count(files, 'files')} ({words.size(size)})"
         cached = " It comes from the cache: the same was exported before." if result.cached else ""

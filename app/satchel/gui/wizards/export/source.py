@@ -29,6 +29,8 @@ async def make_flow(host: str, catalog: str, rid: str) -> ExportFlow:
     flow.draft.info = person.load(Home.find()).fields()
     if host or rid:
         flow.set_record(host, catalog, rid)
+    if rid:  # a dataset may have been exported the last time
+        flow.set_what("record")
     return flow
 
 
