@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from satchel.core.clone.annotated import Annotated, annotated
 from satchel.core.clone.keysets import KeySets
 from satchel.core.clone.person import GATHERED, REACH
 from satchel.core.clone.plan import SYSTEM_TABLES, ClonePlan, Coming, make_plan
@@ -24,6 +24,9 @@ from satchel.core.jobs.context import Context
 from satchel.core.opened import opened
 
 SNAPSHOT = "snapshot"
+
+if TYPE_CHECKING:
+    from satchel.core.clone.annotated import Annotated
 
 
 @dataclass
@@ -110,6 +113,8 @@ async def _come(
 ) -> tuple[reach.Gathered, reach.Reached | Annotated, list[tuple[TableName, int]]]:
     """What comes along, by the rule or by the annotation; and the rows of tables that only the person names."""
     if request.selection.by_annotation:
+        from satchel.core.clone.annotated import annotated  # late: it brings all of export templates along
+
         gathered, found = await annotated(catalog, info, root, request, selected, file, context)
         return gathered, found, []
     gathered = await reach.gather(catalog, request.rid, selected.offers, file, context=context)

@@ -12,7 +12,6 @@ import msgspec
 
 from satchel.core.clone import after
 from satchel.core.clone.asset_urls import referring
-from satchel.core.clone.bagreading import BagReached, BagSource, read_bag
 from satchel.core.clone.constraints import Constraints, tell_left_out, tell_orphans
 from satchel.core.clone.copying import Copied, Copying, tell
 from satchel.core.clone.destination import (
@@ -24,7 +23,6 @@ from satchel.core.clone.destination import (
     prepare,
     schema_path,
 )
-from satchel.core.clone.forecasting import forecast
 from satchel.core.clone.gate import Gate
 from satchel.core.clone.orphans import ServerGround
 from satchel.core.clone.person import same_person
@@ -61,6 +59,8 @@ async def run(request: CloneRequest, context: Context) -> CloneResult:
         SatchelError: something that the person must know or do; what was done is kept for resuming.
     """
     if request.dry_run:
+        from satchel.core.clone.forecasting import forecast  # late, as what reads bags is: most clones need neither
+
         foreseen = await forecast(request, context)
         return CloneResult(
             catalog_id="",
@@ -88,6 +88,8 @@ async def run(request: CloneRequest, context: Context) -> CloneResult:
             await same_person(source, context, "source")
             found = read(source, request, context, context.folder / REACH, making.begin)
         else:
+            from satchel.core.clone.bagreading import read_bag
+
             found = read_bag(request, context, making.begin)
         reading = await stack.enter_async_context(found)
         return await _Clone(request, context, reading, making, there, gate).run()
@@ -156,7 +158,10 @@ class _Clone:
             source=self.reading.catalog,
             destination=target.catalog,
         )
-        if isinstance(self.reading.reached, BagReached):
+        if self.reading.catalog is None:
+            from satchel.core.clone.bagreading import BagReached
+
+            assert isinstance(self.reading.reached, BagReached)  # noqa: S101 - what `read_bag` gives
             work.bag, work.bag_folders = self.reading.reached.folder, self.reading.reached.asset_folders
         source = self._source()
         made = await self._schema(target.catalog, source)
@@ -184,6 +189,8 @@ class _Clone:
     def _source(self) -> Source:
         reading = self.reading
         if reading.catalog is None:
+            from satchel.core.clone.bagreading import BagReached, BagSource
+
             assert isinstance(reading.reached, BagReached)  # noqa: S101 - what `read_bag` gives
             return BagSource(reading.reached.files, reading.plan, self._change)
         return ServerSource(reading.catalog, reading.gathered, reading.reached, self.gate, self._change)
