@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from satchel.cli.clone import request_of as clone_of
 from satchel.cli.diff import request_of as diff_of
 from satchel.cli.export import request_of
+from satchel.cli.export_dataset import dataset_request
 from satchel.cli.inspect import request_of as inspect_of
 from satchel.cli.localize import request_of as localize_of
 from satchel.cli.main import parse
@@ -29,6 +30,7 @@ from satchel.core.bags.unpacking import ExtractRequest
 from satchel.core.bags.validate import ValidateRequest
 from satchel.core.clone.localize_request import LocalizeRequest
 from satchel.core.clone.request import CloneRequest, Selection
+from satchel.core.export.datasets.request import DatasetRequest
 from satchel.core.export.request import AssetChoice, ExportRequest, Offers
 from satchel.core.export.spec.request import SpecRequest
 from satchel.core.fetching.request import MaterializeRequest
@@ -83,6 +85,24 @@ exports = st.builds(
     ),
     info=st.lists(st.tuples(st.sampled_from(["Contact-Name", "External-Description"]), plain), max_size=2).map(tuple),
     ro_crate=st.booleans(),
+    server_side=st.booleans(),
+    use_cache=st.booleans(),
+    access=accesses,
+)
+datasets = st.builds(
+    DatasetRequest,
+    host=hosts,
+    catalog=catalogs,
+    dataset=rids,
+    version=st.none() | st.from_regex(r"[0-9]\.[0-9]\.[0-9]", fullmatch=True),
+    out=paths,
+    archive=st.sampled_from(["zip", "tgz", "none"]),
+    materialize=st.booleans(),
+    algorithms=st.lists(st.sampled_from(["md5", "sha256", "sha512"]), unique=True).map(tuple),
+    name=st.none() | plain.map(str.strip).filter(bool),
+    info=st.lists(st.tuples(st.sampled_from(["Contact-Name", "External-Description"]), plain), max_size=2).map(tuple),
+    ro_crate=st.booleans(),
+    server_side=st.booleans(),
     use_cache=st.booleans(),
     access=accesses,
 )
@@ -149,10 +169,10 @@ def read_back(words: list[str]) -> Request:
         return diff_of(options)
     if options.run.__name__ in ("bag", "rebag"):
         return {"bag": bag_of, "rebag": rebag_of}[options.run.__name__](options)
-    return request_of(options)
+    return dataset_request(options) if getattr(options, "dataset", None) else request_of(options)
 
 
-@given(exports | validates | materializes | archives | extracts | inspects | diffs | bags | rebags)
+@given(exports | datasets | validates | materializes | archives | extracts | inspects | diffs | bags | rebags)
 def test_a_command_is_read_back_as_the_request(request: Request) -> None:
     assert read_back(shlex.split(command_line(request))) == request
 

@@ -55,6 +55,8 @@ class Estimate(Result, tag="dataset-estimate", frozen=True, kw_only=True):
     assets: int
     asset_bytes: int
     csv_bytes: int
+    bytes: int
+    """Of the bag before it is packed: CSV, and the assets where they are put inside."""
     outputs: int
     """Queries."""
     empty: int
@@ -113,6 +115,7 @@ async def estimate(request: DatasetRequest, told: Told | None = None) -> Estimat
         assets=sum(t.assets for t in tables),
         asset_bytes=sum(t.asset_bytes for t in tables),
         csv_bytes=facts.bytes,
+        bytes=facts.bytes + facts.asset_bytes,
         outputs=paths,
         empty=sum(1 for count in reached.counts.values() if not count),
         latency=round(latency, 4),
