@@ -102,6 +102,18 @@ def test_choices_that_do_not_go_together_are_refused(house: Lab, words: list[str
     assert house.minted() == []
 
 
+def test_what_is_meant_for_few_is_not_made_public(house: Lab) -> None:
+    minter = house.person()
+    made = minter.json(*house.words(minter, "--visible-to", "admin"))
+    puts = [seen for seen in house.s3.seen if seen.method == "PUT" and ".zip" in seen.path]
+    assert puts
+    assert not [seen for seen in puts if "x-amz-acl" in {name.lower() for name in seen.headers}]
+    nobody = house.person(keys=False)
+    assert nobody.json("resolve", made["landing_page"], *house.ca(), status=1)["kind"] == "not-found"
+    words = ["resolve", made["landing_page"], *house.ca(), *house.credential(minter)]
+    assert minter.json(*words)["identifier"] == made["identifier"]
+
+
 def versions(house: Lab, dataset: str) -> list[dict[str, str]]:
     with Peer(house.sandbox) as peer:
         path = f"/ermrest/catalog/{house.sandbox.catalog}/entity/deriva-ml:Dataset_Version/Dataset={dataset}@sort(RID)"

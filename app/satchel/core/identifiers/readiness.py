@@ -208,7 +208,12 @@ class _Look:
         """Look as anybody, where it is meant for everybody."""
         request = self._request
         if "public" not in request.visible_to:
-            self._tell("readable", "ok", "It is meant for few; Satchel cannot look as they would.")
+            self._tell(
+                "readable",
+                "warning",
+                "It is meant for few: the archive is not made public, and Satchel cannot look as they would.",
+                "Make sure that they may read the bucket.",
+            )
             return
         async with Session.open(request.host, request.access, credential={}, policy=BRISK) as session:
             catalog = Catalog(session, request.catalog, subject.snapshot)

@@ -43,6 +43,9 @@ def settle(request: MintRequest, profile: Profile, bucket: str = "", acl: str = 
         where, said_by = _of_profile(profile, bucket, profile.acl or acl), "catalog"
     else:
         where, said_by = Place(), ""
+    if "public" not in request.visible_to:
+        # What is meant for few is not made readable for all; who may read it is then the bucket's business.
+        where = msgspec.structs.replace(where, acl="none")
     test = request.test if request.test is not None else bool(profile.test)
     return Settled(
         place=where,
