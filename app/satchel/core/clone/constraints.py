@@ -81,7 +81,9 @@ class Constraints:
             self._applied(plan, state, stage)
         rest = [plan for plan in waiting if plan not in held]
         sure = [plan for plan in rest if not self._suspect(plan)]
-        for group in self._groups(sure):
+        # Those of people apart: whom the source does not show, none of these foreign keys knows, and all others hold.
+        people = [plan for plan in sure if plan.key.referenced in SYSTEM_TABLES]
+        for group in [*self._groups([plan for plan in sure if plan not in people]), *self._groups(people)]:
             try:
                 await self._post([self.documents[plan.name] for plan in group])
             except SatchelError as error:
@@ -104,8 +106,7 @@ class Constraints:
         self.findings.foreign_keys = {plan.name: told[plan.name] for plan in self.plan.keys}
 
     def _suspect(self, plan: KeyPlan) -> bool:
-        failing = effective(plan, self.plan.model) == "fail"
-        return failing and (plan.key.referenced in SYSTEM_TABLES or self.suspects.get(plan.name, 0) > 0)
+        return effective(plan, self.plan.model) == "fail" and self.suspects.get(plan.name, 0) > 0
 
     def _groups(self, plans: Sequence[KeyPlan]) -> list[list[KeyPlan]]:
         groups: list[list[KeyPlan]] = []
