@@ -326,3 +326,30 @@ async def test_geo_is_made_by_deriva_py_in_a_process_of_its_own(sandbox: Sandbox
         await job.run()
     assert caught.value.message.startswith("geo (/transform_processors/0)")
     assert "Traceback" not in caught.value.message
+
+
+def test_killed_again_and_again_and_resumed_it_is_the_same_archive(
+    slow_sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    box = slow_sandbox
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps(MANY))
+    found = []
+    for name, stages in (("calm", []), ("killed", ["queries", "queries", "assets"])):
+        folder = tmp_path / name
+        folder.mkdir()
+        terminal = Terminal(folder, box)
+        words = ["export", box.host, box.catalog, "--spec", str(file), "--out", str(terminal.out), "--no-cache"]
+        command, job = [*words, *terminal.admin, "--json"], ""
+        for stage in stages:
+            process = terminal.start(*command)
+            job = wait_for(process, stage)
+            process.kill()
+            process.communicate(timeout=30)
+            assert [p for p in terminal.out.iterdir() if not p.name.startswith(".")] == []
+            command = ["jobs", "resume", job, "--json"]
+        done = terminal.run(*command)
+        assert done.returncode == 0, done.stderr
+        (made,) = terminal.out.iterdir()
+        found.append(hashlib.sha256(made.read_bytes()).hexdigest())
+    assert found[0] == found[1]

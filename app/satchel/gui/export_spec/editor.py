@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -83,6 +84,8 @@ class SpecEditor(QDialog):
         self.save_button = button("&Save…", self._save, icon="file")
         self.count_button = button("&Dry run", self.count, icon="search", tip="Count what every query would bring")
         self.run_button = button("&Export", self.run, icon="export", primary=True)
+        self.materialize = QCheckBox("&Files inside")
+        self.materialize.setToolTip("Put the files that the spec lists into the bag")
         self.form = SpecForm(self.editing)
         self.text = SpecText()
         self.text.setPlainText(self.editing.text)
@@ -112,7 +115,9 @@ class SpecEditor(QDialog):
         head = row(label("Server"), self.host, label("Catalog"), self.catalog, self.templates, None)
         head.addWidget(self.open_button)
         head.addWidget(self.save_button)
-        values = row(label("Values"), self.env, label("Folder"), self.out, self.count_button, self.run_button)
+        values = row(label("Values"), self.env, label("Folder"), self.out)
+        for widget in (self.materialize, self.count_button, self.run_button):
+            values.addWidget(widget)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(SPACE_4, SPACE_4, SPACE_4, SPACE_4)
         whole.setSpacing(SPACE_3)
@@ -291,6 +296,8 @@ class SpecEditor(QDialog):
             file=self._file if saved and not plain else "",
             table=self._table or None if plain else None,
             rid=self._rid or None,
+            materialize=self.materialize.isChecked(),
+            info=await self._window.bridge.call(source.info),
             access=self._window.access(host),
         )
         job = await self._window.bridge.submit(request)

@@ -80,6 +80,14 @@ async def count(document: Any, env: Mapping[str, str], host: str, catalog: str, 
         return await counted(await Catalog(session, catalog).pin(), spec, env)
 
 
+async def info() -> tuple[tuple[str, str], ...]:
+    """What the person's profile says."""
+    from satchel.core import person
+    from satchel.core.paths import Home
+
+    return person.load(Home.find()).fields()
+
+
 async def as_spec(request: ExportRequest) -> str:
     """The spec of what belongs to a record. Raises SatchelError."""
     import json
