@@ -131,6 +131,8 @@ class ServerGround:
                 await self._begin(state, plan, batch, "delete")
                 await self._delete(plan, batch)
             count += len(rids)
+            if len(rids) < PAGE and plan.key.referenced != plan.key.table:
+                break  # only a table that refers to itself can have new ones by now
         if count:
             state.pending = None
             await self.keep(state)
@@ -149,6 +151,8 @@ class ServerGround:
                 await self._begin(state, plan, batch, "nullify")
                 await self._nullify(plan, columns, batch)
             count += len(rids)
+            if len(rids) < PAGE and plan.key.referenced != plan.key.table:
+                break  # only a table that refers to itself can have new ones by now
         if count:
             state.pending = None
             await self.keep(state)
