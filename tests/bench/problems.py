@@ -131,8 +131,10 @@ def _measure(bag: Path, place: Path) -> None:
         began = time.perf_counter()
         pane.view.open(0)
         pane.view.selectAll()
+        copied: list[bool] = []
+        QApplication.clipboard().dataChanged.connect(lambda: copied.append(True))
         pane.view.copy()
-        await until(lambda: QApplication.clipboard().mimeData().hasText())
+        await until(lambda: copied)
         await asyncio.sleep(0.3)
         done("copy")
         began = time.perf_counter()
