@@ -15,6 +15,7 @@ from satchel.core.export.errors import ConfigurationError
 from satchel.core.export.spec.document import JsonError, parse
 from satchel.core.export.spec.lint import lint
 from satchel.core.export.spec.model import read
+from satchel.core.export.spec.placeholders import Env
 
 FOLDER = Path(__file__).resolve().parents[2] / "export_specs"
 BROKEN: dict[str, dict[str, object]] = json.loads((FOLDER / "broken.json").read_text())
@@ -195,3 +196,32 @@ def test_whatever_the_document_is_the_linter_answers(value: object) -> None:
     for document in (value, {"catalog": value}, {"bag": value, "env": value, "catalog": {"query_processors": [value]}}):
         for fault in lint(json.dumps(document)):
             assert fault.line >= 1
+
+
+def test_the_services_way_of_passing_values_on_is_understood() -> None:
+    env = Env({"RID": "1-AB"}, {"RID": "{RID}", "brace": "{", "none": "{nope}", "n": 7}, "host")
+    assert [env.values()[k] for k in ("RID", "brace", "none", "n", "RID_urlencoded")] == [
+        "1-AB",
+        "{",
+        "{nope}",
+        7,
+        "1-AB",
+    ]
+
+
+def test_what_deriva_pys_own_specs_have_is_no_fault() -> None:
+    """A class of its own for a processor, remarks, and rows of which all columns come."""
+    steps = [
+        {
+            "processor": "csv",
+            "processor_type": "deriva.transfer.download.processors.CSVQueryProcessor",
+            "processor_params": {"query_path": "/entity/s:a", "output_path": "a"},
+        },
+        {
+            "processor": "download",
+            "processor_params": {"query_path": "/attribute/s:a/url:=URL,*", "output_path": "x {Any Column}"},
+        },
+    ]
+    document = {"comment": "why", "bag": {"bag_name": "b"}, "catalog": {"query_processors": steps}}
+    assert lint(json.dumps(document)) == []
+    assert [(s.kind, s.impl) for s in read(document).queries] == [("csv", None), ("download", None)]

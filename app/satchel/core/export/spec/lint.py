@@ -28,6 +28,7 @@ from satchel.core.export.spec.model import (
     QUERIES,
     TRANSFORMS,
     TRUE,
+    own_class,
 )
 from satchel.core.export.spec.placeholders import ENCODED, BraceError, Env, names
 from satchel.core.export.spec.places import extended, joined, trouble
@@ -37,6 +38,8 @@ from satchel.core.export.spec.querypath import parse as parse_path
 LONGEST_PATH = 4000
 """Characters. Chaise sends no longer query, and real servers answer 404 to paths over 4,037 bytes."""
 _TOP = ("env", "bag", "catalog", "transform_processors", "post_processors", "public")
+_COMMENTS = ("comment", "_comment", "comments", "description", "$schema")
+"""Names under which people explain a spec."""
 _BAG = (
     "bag_name", "bag_algorithms", "bag_archiver", "bag_metadata", "bag_ro", "bag_idempotent", "bag_strict",
 )  # fmt: skip
@@ -49,6 +52,7 @@ _PARAMS = frozenset(
     }
 )  # fmt: skip
 _ASSET = {"url": "URL", "length": "length", "filename": "filename", "md5": "md5", "sha256": "sha256"}
+_PASSED_ON = re.compile(r"\{(\w+)\}")
 _OTHER = re.compile(r"/|/(schema|entity_rid|range|history)([/?].*)?")
 """Resources of a catalog that are no rows: what it says of itself, its schema, where a RID is."""
 _RAW = re.compile(r"[#\x00-\x1f\x7f]")
@@ -191,7 +195,7 @@ def lint(
 
 def _top(check: Lint) -> None:
     for name in check.root.members:
-        if name not in _TOP:
+        if name not in _TOP and name not in _COMMENTS:
             meant = ' It belongs into "catalog".' if name in _CATALOG else ""
             meant = ' It belongs into "bag".' if name in _BAG else meant
             check.warning("unknown-key", "", f'Nobody reads "{name}" here.{meant}', key=name)
@@ -205,8 +209,17 @@ def _env(check: Lint) -> None:
         if node.value is not None:
             check.error("type", "/env", "env is an object of names and values.")
         node = None
+    given = set(check.known)
     for name, child in (node.members if node is not None else {}).items():
         pointer = f"/env/{name}"
+        passed_on = isinstance(child.value, str) and _PASSED_ON.fullmatch(child.value)
+        if passed_on and passed_on[1] not in given:
+            check.error(
+                "missing-variable",
+                pointer,
+                f"There is no value for {child.value}: nothing gives it.",
+                f"Give it with --env {passed_on[1]}=VALUE.",
+            )
         check.known.add(name)
         if isinstance(child.value, (dict, list)) or child.value is None:
             check.error("env-value", pointer, f'The value of "{name}" is not a text or a number.')
@@ -216,7 +229,7 @@ def _env(check: Lint) -> None:
             )
         if name == "hostname":
             check.warning("env-name", "/env", '"hostname" is always the server\'s; this value is never used.', key=name)
-        if name in check.given and str(check.given[name]) != str(child.value):
+        if name in check.given and not passed_on and str(check.given[name]) != str(child.value):
             check.warning(
                 "env-wins",
                 "/env",
@@ -371,6 +384,8 @@ def _list(check: Lint, pointer: str, known: tuple[str, ...], what: str, each: Ca
                 meant = ' It belongs into "processor_params".' if name in _PARAMS else ""
                 check.warning("unknown-key", where, f'Nobody reads "{name}" here.{meant}', key=name)
         kind, impl = step.value.get("processor"), step.value.get("processor_type")
+        if isinstance(impl, str) and (own := own_class(impl)):
+            kind, impl = own, None
         if impl:
             check.warning(
                 "own-class",
@@ -604,7 +619,7 @@ def _assets(check: Lint, pointer: str, values: Mapping[str, Any], kind: str, pat
     for name in ("output_path", "output_filename"):
         text = values.get(name)
         if text:
-            more: list[str] | None = columns
+            more: list[str] | None = None if columns is not None and "*" in columns else columns
             check.placeholders(text, f"{pointer}/{name}", more if path is not None else None)
             if trouble(_stand_ins(text)) is not None:
                 _bad_path(check, f"{pointer}/{name}", _stand_ins(text))

@@ -22,6 +22,33 @@ TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
 FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
 
 
+_DERIVA = "deriva.transfer.download.processors."
+_CLASSES = {
+    "CSVQueryProcessor": "csv",
+    "JSONQueryProcessor": "json",
+    "JSONStreamQueryProcessor": "json-stream",
+    "JSONEnvUpdateProcessor": "env",
+    "CreateDirProcessor": "dir",
+    "BagFetchQueryProcessor": "fetch",
+    "FileDownloadQueryProcessor": "download",
+    "ConcatenateTransformProcessor": "cat",
+    "InterpolationTransformProcessor": "interpolation",
+    "StrSubTransformProcessor": "strsub",
+    "GeoExportTransformProcessor": "geo",
+    "FastaExportTransformProcessor": "fasta",
+    "JSONtoCSVTransformProcessor": "json2csv",
+    "ColumnTransformProcessor": "column",
+    "FAIRIdentifierPostProcessor": "identifier",
+    "Boto3UploadPostProcessor": "cloud_upload",
+    "UrlRewritePostProcessor": "url_rewrite",
+}
+
+
+def own_class(name: str) -> str | None:
+    """The processor that a `processor_type` names where it is one of deriva-py's own classes."""
+    return _CLASSES.get(name.rpartition(".")[2]) if name.startswith(_DERIVA) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One processor of a spec."""
@@ -165,6 +192,8 @@ def _step(value: Any, where: str, known: tuple[str, ...], what: str) -> Step:
         raise ConfigurationError('A processor has its name under "processor"', where=where)
     if impl is not None and not isinstance(impl, str):
         raise ConfigurationError("processor_type names a Python class", where=f"{where}/processor_type")
+    if impl and (own := own_class(impl)) is not None:
+        kind, impl = own, None
     if not impl and kind not in known:
         raise ConfigurationError(
             f"There is no {what} processor {kind!r}", f"There are {', '.join(known)}.", f"{where}/processor"

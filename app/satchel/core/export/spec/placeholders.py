@@ -35,8 +35,21 @@ class Env:
     """
 
     def __init__(self, given: Mapping[str, Any], own: Mapping[str, Any], host: str) -> None:
-        self._values: dict[str, Any] = {**given, **own, "hostname": host}
+        self._values: dict[str, Any] = {**given, "hostname": host}
         self._encode()
+        # The export service fills the spec's values with those given beside it ("env": {"RID": "{RID}"}); deriva-py's
+        # downloader takes them as they are, and then looks for rows with the RID "{RID}".
+        self._values.update({name: self._filled(value) for name, value in own.items()})
+        self._values["hostname"] = host
+        self._encode()
+
+    def _filled(self, value: Any) -> Any:
+        if not isinstance(value, str) or "{" not in value:
+            return value
+        try:
+            return _Filler().vformat(value, (), self._values)
+        except (_MissingError, ValueError, TypeError, LookupError, AttributeError):
+            return value
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
