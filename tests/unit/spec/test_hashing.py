@@ -67,3 +67,9 @@ def test_the_request_is_kept_as_json() -> None:
     request = SpecRequest(host="h", catalog="1", spec=SPEC, out="/tmp", env={"a": "b"}, info=(("Contact-Name", "Ada"),))
     assert registry.decode_request(registry.encode(request)) == request
     assert request.title == "Export a spec from h, catalog 1"
+
+
+def test_a_value_that_is_passed_on_counts_as_what_is_given() -> None:
+    """Or two records would be taken for one another's bag."""
+    passed_on = _changed(["env"], {"RID": "{RID}"})
+    assert spec_hash(passed_on, {"RID": "1"}) == spec_hash(SPEC, {"RID": "1"}) != spec_hash(passed_on, {"RID": "2"})

@@ -225,3 +225,10 @@ def test_what_deriva_pys_own_specs_have_is_no_fault() -> None:
     document = {"comment": "why", "bag": {"bag_name": "b"}, "catalog": {"query_processors": steps}}
     assert lint(json.dumps(document)) == []
     assert [(s.kind, s.impl) for s in read(document).queries] == [("csv", None), ("download", None)]
+
+
+def test_a_value_that_is_passed_on_has_to_be_given() -> None:
+    passed_on = json.loads((FOLDER / "good" / "csv-one.json").read_text())
+    passed_on["env"] = {"RID": "{RID}"}
+    assert lint(json.dumps(passed_on), {"RID": "1-AB"}) == []
+    assert [f.pointer for f in lint(json.dumps(passed_on))] == ["/env/RID"]

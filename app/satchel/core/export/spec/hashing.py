@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from satchel.core.export.spec.placeholders import Env
+
 _EMPTY: tuple[Any, ...] = (None, {}, [], "")
 _STEPS = ("query_processors", "transform_processors", "post_processors")
 
@@ -26,7 +28,9 @@ def normal(spec: Mapping[str, Any], env: Mapping[str, str] | None = None) -> dic
     catalog = spec.get("catalog")
     catalog = catalog if isinstance(catalog, Mapping) else {}
     own = spec.get("env")
-    values = {**(env or {}), **(own if isinstance(own, Mapping) else {})}
+    own = own if isinstance(own, Mapping) else {}
+    known = Env(env or {}, own, "").values()  # as a run fills them: one may pass another on
+    values = {name: known[name] for name in {**(env or {}), **own} if name != "hostname"}
     found: dict[str, Any] = {
         "env": {str(k): str(v) for k, v in values.items()},
         "bag": _bag(spec.get("bag")),
