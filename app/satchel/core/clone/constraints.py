@@ -153,7 +153,8 @@ class Constraints:
             self._unknown_people(plan, state, found)
             return
         words = error.detail.splitlines()
-        told = " ".join(line for line in words[:-1] if line)[:500]
+        # Of what it says the key that it came upon first is left out: it is another each time, and all rows are told.
+        told = " ".join(line for line in words[:-1] if line).partition(" DETAIL:")[0][:500]
         self._tell(
             plan,
             "failed",
