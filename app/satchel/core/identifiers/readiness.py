@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -90,6 +91,13 @@ async def readiness(request: MintRequest, told: Told = lambda _: None) -> Readin
     return await _Look(request, told).run()
 
 
+def _load() -> None:
+    """Import what does the talking. One after the other: imported by two threads at once, what these libraries say to
+    each other about warnings goes wrong, and a warning reaches the terminal."""
+    for name in ("boto3", "fair_identifiers_client.identifiers_api"):
+        import_module(name)
+
+
 class _Look:
     def __init__(self, request: MintRequest, told: Told) -> None:
         self._request, self._told = request, told
@@ -117,6 +125,7 @@ class _Look:
                 catalog = Catalog(session, request.catalog)
                 subject = await version.subject(catalog, request.dataset, request.version)
                 verify = await asyncio.to_thread(bundle, folder, request.access.ca)
+                await asyncio.to_thread(_load)
             except SatchelError as error:
                 self._tell("dataset", "missing", error.message, error.hint)
                 return Readiness(checks=tuple(self._checks.values()))
