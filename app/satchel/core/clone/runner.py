@@ -278,7 +278,9 @@ class _Clone:
             tables, _ = await existing_constraints(catalog)  # of an earlier run whose answer was lost
         schemas = set((await catalog.model()).schemas()) if tables else set()
         if made.catalog:
-            await catalog.session.request("PUT", f"{catalog.path}/annotation", json=made.catalog)
+            # A server may have given the new catalog some of its own, such as how it indexes.
+            own = (await catalog.info()).annotations
+            await catalog.session.request("PUT", f"{catalog.path}/annotation", json={**own, **made.catalog})
         new = [schema for schema in made.schemas if schema["schema_name"] not in schemas]
         new += [t for t in made.tables if TableName(t["schema_name"], t["table_name"]) not in tables]
         for begin in range(0, len(new), TABLES_TOGETHER):
