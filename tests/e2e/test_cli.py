@@ -141,7 +141,7 @@ def test_a_token_is_not_shown_while_it_is_typed_and_nowhere_else(terminal: Termi
     box = terminal.sandbox
     token = json.loads(Path(box.credential).read_text())[box.host]["bearer-token"]
     ours, theirs = pty.openpty()
-    process = terminal.start("login", box.host, "--ca", box.ca, stdin=theirs, start_new_session=True)
+    process = terminal.start("login", box.host, "--ca", box.ca, "--way", "token", stdin=theirs, start_new_session=True)
     os.close(theirs)
     assert process.stderr is not None
     asked = ""

@@ -45,7 +45,8 @@ async def ready(host: str, access: Access) -> None:
                 Kind.USAGE,
                 f"A sign-in cannot be kept: the keyring cannot be used, as {error}.",
                 "Start or unlock a keyring (on Linux gnome-keyring or KWallet); or have sign-ins kept in an encrypted "
-                "file (--keep file) or for this session only (Settings); or name a credential file of deriva-py's.",
+                "file (--keep file) or for this session only (Settings); or name a credential file of deriva-py's "
+                "(--credential FILE).",
             ) from None
     await authn.who(host, access)
 
