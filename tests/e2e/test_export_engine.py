@@ -35,6 +35,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def request_of(box: SandboxProcess, out: Path, **other: object) -> ExportRequest:
     out.mkdir(exist_ok=True)
     known = {"host": box.host, "catalog": box.catalog, "rid": box.root, "out": str(out), "materialize": True}
+    known["use_cache"] = False  # each is to do its own work
     access = Access(ca=(box.ca,), credential=box.credential)
     return ExportRequest(**{**known, "access": access, **other})  # type: ignore[arg-type]
 

@@ -90,7 +90,7 @@ def test_it_waits_and_goes_on_with_the_new_sign_in(
     until(lambda: seen(engine, job).state not in ("queued", "running"))
     view = seen(engine, job)
     if view.state != "done" or stage == "reach":
-        assert view.state == "waiting"
+        assert view.state == "waiting", view.error
         assert view.question is not None
         assert view.question.question == f"{SIGN_IN}{box.host}"
         assert "does not accept your sign-in any more" in view.question.text

@@ -39,6 +39,7 @@ async def same_person(session: Session, context: Context, side: str) -> str:
             Kind.NOT_SIGNED_IN,
             f"This clone was begun as {before[1]}; now you are {now[1]} to {session.host}.",
             "Sign in as before and resume, or begin a new clone.",
+            host=session.host,
         )
     if side == "source" and before[2] != now[2] and not context.recall(GATHERED):
         # What was read under a sign-in that may have run out in mid-read is read again.

@@ -82,7 +82,7 @@ def named(error: SatchelError, what: str = "", query: str = "") -> SatchelError:
     detail = "\n".join(filter(None, [error.detail, query if query not in error.detail else ""]))
     text = f"{error.message} {error.detail}"
     if error.kind is Kind.NOT_SIGNED_IN:
-        return AuthenticationError(error.kind, where + error.message, error.hint, detail)
+        return AuthenticationError(error.kind, where + error.message, error.hint, detail, host=error.host)
     if error.kind is Kind.NOT_ALLOWED:
         closed = f"What {what} reads is closed to you. " if what else ""
         return AuthorizationError(error.kind, where + error.message, closed + error.hint, detail)

@@ -188,6 +188,7 @@ class Registrar:
             f"You are not signed in to the identifier service {self.host}.",
             f"Sign in: {how}",
             detail,
+            host=self.host,
         )
 
 

@@ -183,7 +183,8 @@ class Run:
         while True:
             try:
                 return await runner(self._request, context)
-            except SatchelError as error:
+            except Exception as caught:
+                error = explain(caught)  # requests in groups fail together
                 if error.kind is not Kind.NOT_SIGNED_IN or not error.host or not context.can_ask:
                     raise
                 # What was under way has been told to stop, and has; who cancels from here on is heard again.

@@ -133,7 +133,9 @@ def _refusal(answer: Answer, host: str, said: str, html: bool) -> SatchelError:
     short = _sentence(said)
     if answer.status == 401 or "DerivaDownloadAuthenticationError" in said:
         hint = f"Sign in: satchel login {host}. (Some servers want a Globus sign-in for exports.) {LOCALLY}"
-        return SatchelError(Kind.NOT_SIGNED_IN, f"{host} makes no export for whom it does not know.", hint, words)
+        return SatchelError(
+            Kind.NOT_SIGNED_IN, f"{host} makes no export for whom it does not know.", hint, words, host=host
+        )
     if answer.status == 403:
         return SatchelError(
             Kind.NOT_ALLOWED,

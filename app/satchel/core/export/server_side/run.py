@@ -75,6 +75,7 @@ async def _same_person(session: Session, context: Context) -> Person | None:
             Kind.NOT_SIGNED_IN,
             f"This export was begun as {before[1]}; now you are {now[1]} to {session.host}, who may see other rows.",
             "Sign in as before and resume, or begin a new export.",
+            host=session.host,
         )
     context.checkpoint(_WHO, now)
     return person
