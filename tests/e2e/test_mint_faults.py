@@ -183,7 +183,9 @@ def test_two_at_once_end_with_one(house: Lab) -> None:
     record = house.once()
     assert {one["identifier"] for one in told} == {record["identifier"]}
     assert sorted(one["reused"] for one in told) == [False, True]
-    assert house.server.count("POST", "/namespace/") == 1
+    # Swift looks whether the claim is there and then writes it: of two at the very same moment it may take both. Then
+    # both register, and the younger is withdrawn, which `once` has seen.
+    assert house.server.count("POST", "/namespace/") in (1, 2)
 
 
 def test_two_at_once_where_the_store_knows_no_claims(house: Lab) -> None:

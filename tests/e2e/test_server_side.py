@@ -147,10 +147,14 @@ def test_cancelled_it_stops_at_once_and_leaves_nothing(slow: Terminal) -> None:
 
 def test_what_the_server_refuses_is_told(tmp_path: Path, sandbox: SandboxProcess) -> None:
     terminal = Terminal(tmp_path, sandbox)
-    nobody = [w for w in words(terminal) if w not in terminal.admin]
-    told = terminal.json(*nobody, "--ca", sandbox.ca, status=1)
-    assert "could not make the export" in told["message"]
-    assert "without --server-side" in told["hint"]
+    query = {"processor": "csv", "processor_params": {"query_path": "/entity/eye:Consent", "output_path": "consent"}}
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps({"bag": {"bag_name": "closed"}, "catalog": {"query_processors": [query]}}))
+    at = ["export", sandbox.host, sandbox.catalog, "--spec", str(spec), "--out", str(terminal.out), "--server-side"]
+    told = terminal.json(*at, "--ca", sandbox.ca, "--credential", sandbox.credential_user, status=3)
+    assert "does not let you export this" in told["message"]
+    assert "eye:Consent" in told["message"]
+    assert "leave the closed tables out" in told["hint"]
 
 
 def test_what_belongs_to_a_record_is_made_there_too(tmp_path: Path, sandbox: SandboxProcess) -> None:

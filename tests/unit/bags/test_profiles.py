@@ -15,7 +15,7 @@ import bagit
 import bagit_profile
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from satchel.core.bags import profile_web
@@ -220,6 +220,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*PLAIN, "Serialization", "Data-Empty", "Tag-Files-Allowed"]), JSON))
 def test_whatever_a_profile_holds_is_read_or_refused(found: dict[str, Any]) -> None:
     with contextlib.suppress(SatchelError):
