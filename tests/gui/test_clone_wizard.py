@@ -276,7 +276,10 @@ def test_a_clone_that_was_stopped_is_thrown_away_with_what_it_made(
         dialog = next(d for d in window.findChildren(Dialog) if d.isVisible())
         assert "It has made catalog" in words(dialog)
         click(next(b for b in dialog.findChildren(QPushButton) if "Delete the catalog" in b.text()))
-        await until(lambda: state() == "gone", seconds=30)
+        try:
+            await until(lambda: state() == "gone", seconds=12)
+        except TimeoutError:
+            raise AssertionError(f"{state()}: {words(window.toasts)}") from None
         assert any("Deleted: catalog" in n.text.text() for n in window.toasts.findChildren(Notice))
         await window.bridge.stop()
 
