@@ -407,3 +407,17 @@ def test_a_million_counts_are_cheap_to_look_at(engine: Engine) -> None:
     job = engine.submit(DummyRequest(units=1_000_000))
     view = ended(engine, job)
     assert view.stages[0].done == 1_000_000
+
+
+def test_a_job_that_is_discarded_elsewhere_right_after_it_ended_is_gone_at_the_next_look(
+    engine: Engine, home: Home
+) -> None:
+    """Before the engine has looked into the journal for the first time since it was submitted."""
+    job = engine.submit(DummyRequest(what="count"))
+    ended(engine, job)
+    elsewhere = Journal(home)
+    elsewhere.discard(job)
+    elsewhere.close()
+    engine.refresh()
+    assert engine.view(job) is None
+    assert job not in [view.id for view in engine.views()]

@@ -84,6 +84,7 @@ class Engine:
         self._pulses: dict[str, Pulse] = {}
         self._order: list[str] = []
         self._lock = threading.RLock()
+        self._looking = threading.Lock()
         self._version = 0
         self._stopping = False
         self._calls: set[asyncio.Task[Any]] = set()
@@ -394,33 +395,36 @@ class Engine:
                 _log.warning("%s", error.message)
 
     def refresh(self) -> None:
-        """Look which jobs came, moved or went without this engine. Raises SatchelError."""
-        pulses = self.journal.pulses()
-        with self._lock:
-            own = dict(self._live)
-            before = self._pulses
-            # Only those that were seen before: a job submitted since the journal was read is not gone.
-            gone = [job for job in before if job not in pulses and job not in own]
-        moved: dict[str, JobView] = {}
-        for job, pulse in pulses.items():
-            if job in own:
-                if pulse.cancel_asked and own[job].task is None:  # one that runs looks itself
-                    self.cancel(job)
-            elif before.get(job) != pulse or job not in self._past:
-                with contextlib.suppress(SatchelError):  # discarded between two looks
-                    moved[job] = past_view(self.journal, self.journal.job(job))
-        with self._lock:
-            self._pulses = pulses
-            for job, view in moved.items():
-                # One that this engine has taken meanwhile is known better already.
-                if job not in self._live:
-                    self._past[job] = view
-                    self._version += 1
-                if job not in self._order:
-                    self._order.append(job)
-            for job in gone:
-                if job not in self._live:
-                    self._drop(job)
+        """Look which jobs came, moved or went without this engine. Any thread. Raises SatchelError."""
+        with self._looking:  # what was read earlier must not be written down later
+            with self._lock:
+                # Only those that had ended before the journal is read: one submitted since is not gone.
+                ended = list(self._past)
+            pulses = self.journal.pulses()
+            with self._lock:
+                own = dict(self._live)
+                before = self._pulses
+                gone = [job for job in ended if job not in pulses and job not in own]
+            moved: dict[str, JobView] = {}
+            for job, pulse in pulses.items():
+                if job in own:
+                    if pulse.cancel_asked and own[job].task is None:  # one that runs looks itself
+                        self.cancel(job)
+                elif before.get(job) != pulse or job not in self._past:
+                    with contextlib.suppress(SatchelError):  # discarded between two looks
+                        moved[job] = past_view(self.journal, self.journal.job(job))
+            with self._lock:
+                self._pulses = pulses
+                for job, view in moved.items():
+                    # One that this engine has taken meanwhile is known better already.
+                    if job not in self._live:
+                        self._past[job] = view
+                        self._version += 1
+                    if job not in self._order:
+                        self._order.append(job)
+                for job in gone:
+                    if job not in self._live:
+                        self._drop(job)
 
     def _drop(self, job: str) -> None:
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,8 +14,6 @@ from satchel.gui.wizards.clone import asking
 if TYPE_CHECKING:
     from satchel.core.jobs.views import JobView
     from satchel.gui.window import MainWindow
-
-_LOOKS = 20
 
 
 def ask_to_discard(window: MainWindow, view: JobView, then: Callable[[], object]) -> None:
@@ -53,11 +50,7 @@ def _ask(window: MainWindow, view: JobView, what: str, made: bool, then: Callabl
 
     async def remove() -> None:
         said = await window.bridge.call(asking.remove_left, view.id)
-        for _ in range(_LOOKS):  # the engine may just be reading the journal as it was before
-            await window.bridge.look_again()
-            if window.bridge.jobs.view(view.id) is None:
-                break
-            await asyncio.sleep(0.3)
+        await window.bridge.look_again()
         window.toasts.say(said, "success")
         then()
 
